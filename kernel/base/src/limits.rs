@@ -1,0 +1,186 @@
+//! Every bound the kernel keeps, by name. `forecourt limits` prints [`all`].
+//!
+//! INVARIANT (related-limits): the assertions at the end hold at compile time.
+
+/// One limit as shown to people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// Its name, the unit last.
+    pub name: &'static str,
+    /// Its value in the unit of the name.
+    pub value: u64,
+    /// What it bounds.
+    pub meaning: &'static str,
+}
+
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $name:ident: $kind:ty = $value:expr;)*) => {
+        $($(#[doc = $doc])+ pub const $name: $kind = $value;)*
+
+        /// Every limit with its value and meaning, in the order of declaration.
+        #[must_use]
+        pub fn all() -> Vec<Limit> {
+            vec![$(Limit { name: stringify!($name), value: $name as u64, meaning: concat!($($doc),+).trim_ascii() }),*]
+        }
+    };
+}
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * 1024;
+
+limits! {
+    /// linear memory of one plugin instance
+    INSTANCE_MEMORY_BYTES: usize = 64 * MIB;
+    /// table elements of one plugin instance
+    INSTANCE_TABLE_ELEMENTS: usize = 20_000;
+    /// core modules, memories and tables in one component
+    COMPONENT_CORE_INSTANCES: usize = 24;
+    /// linear memory of all instances of one call tree
+    TREE_MEMORY_BYTES: usize = 256 * MIB;
+    /// processor time of one call tree
+    TREE_CPU_MS: u64 = 500;
+    /// processor time of a call tree begun by an event handler, a job step or a `report-` query
+    TREE_CPU_LONG_MS: u64 = 10_000;
+    /// time between two epoch ticks, the resolution of processor time
+    EPOCH_TICK_MS: u64 = 1;
+    /// time from a root call's start to its answer
+    TREE_WALL_MS: u64 = 2_000;
+    /// the same for event handlers, job steps and `report-` queries
+    TREE_WALL_LONG_MS: u64 = 30_000;
+    /// bytes that one host call may copy out of a guest
+    HOSTCALL_FUEL: usize = 4 * MIB;
+    /// the same in `report-` queries
+    HOSTCALL_FUEL_REPORT: usize = 16 * MIB;
+    /// nested plugin calls under one another
+    TREE_DEPTH: usize = 16;
+    /// plugin calls in one call tree
+    TREE_CALLS: usize = 256;
+    /// records written by one call tree
+    TREE_WRITES: usize = 1_000;
+    /// bytes written by one call tree
+    TREE_WRITE_BYTES: usize = MIB;
+    /// records read by one call tree
+    TREE_READ_ROWS: usize = 10_000;
+    /// records read by a `report-` query
+    TREE_READ_ROWS_REPORT: usize = 200_000;
+    /// bytes read by one call tree
+    TREE_READ_BYTES: usize = 8 * MIB;
+    /// bytes read by a `report-` query
+    TREE_READ_BYTES_REPORT: usize = 160 * MIB;
+    /// events published by one call tree
+    TREE_EVENTS: usize = 100;
+    /// one event's payload
+    EVENT_PAYLOAD_BYTES: usize = 64 * KIB;
+    /// log text of one call tree
+    TREE_LOG_BYTES: usize = 64 * KIB;
+    /// host calls of one call tree
+    TREE_HOST_CALLS: usize = 100_000;
+    /// a WebAssembly stack
+    GUEST_STACK_BYTES: usize = 512 * KIB;
+    /// a native stack that runs a guest, its WebAssembly stack included
+    ASYNC_STACK_BYTES: usize = 2 * MIB;
+    /// one stored record's value
+    RECORD_BYTES: usize = 512 * KIB;
+    /// the part of a storage key that a plugin chooses
+    RECORD_KEY_BYTES: usize = 512;
+    /// a whole storage key
+    STORAGE_KEY_BYTES: usize = 2 * KIB;
+    /// a stored value before it is split into chunks
+    STORAGE_CHUNK_BYTES: usize = 32 * KIB;
+    /// a value that the kernel itself may store, such as a component
+    STORAGE_VALUE_BYTES: usize = 32 * MIB;
+    /// index entries of one record
+    RECORD_INDEX_ENTRIES: usize = 64;
+    /// records in one page
+    PAGE_ROWS: usize = 200;
+    /// records in one page when the caller names no number
+    PAGE_ROWS_DEFAULT: usize = 50;
+    /// one segment of the commit log
+    LOG_SEGMENT_BYTES: usize = 64 * MIB;
+    /// one frame of the commit log
+    LOG_FRAME_BYTES: usize = 48 * MIB;
+    /// transactions in one batch of the committer
+    COMMIT_BATCH_TRANSACTIONS: usize = 1_024;
+    /// transactions that wait for the committer
+    COMMIT_QUEUE_TRANSACTIONS: usize = 4_096;
+    /// attempts of a call tree after conflicts, before the one that excludes others
+    COMMIT_RETRIES: usize = 8;
+    /// root calls running at once
+    ROOT_CALLS: usize = 64;
+    /// one plugin component as published
+    COMPONENT_BYTES: usize = 16 * MIB;
+    /// the embedded WIT, labels and manifest of a component together
+    COMPONENT_METADATA_BYTES: usize = 2 * MIB;
+    /// time to compile one component in the child process
+    COMPILE_CPU_S: u64 = 60;
+    /// address space of the child process that compiles
+    COMPILE_MEMORY_BYTES: usize = 2 * 1024 * MIB;
+    /// one request body, uploads of components apart
+    BODY_BYTES: usize = MIB;
+    /// nesting of a JSON value
+    JSON_DEPTH: usize = 32;
+    /// the time a client has to send its request's head and body
+    REQUEST_READ_MS: u64 = 15_000;
+    /// an idempotency key
+    IDEMPOTENCY_KEY_BYTES: usize = 128;
+    /// hours for which the first answer to an idempotency key is kept
+    IDEMPOTENCY_KEPT_H: u64 = 24;
+    /// connections open at once
+    CONNECTIONS: usize = 4_096;
+    /// hours for which a session is good
+    SESSION_H: u64 = 12;
+    /// sessions of one user open at once
+    SESSIONS_PER_USER: usize = 32;
+    /// password hashes computed at once
+    ARGON2_AT_ONCE: usize = 2;
+    /// sign-ins that wait for a password hash
+    ARGON2_QUEUE: usize = 64;
+    /// failed sign-ins of one account from one address in a quarter of an hour
+    SIGN_IN_FAILURES: usize = 10;
+    /// failed sign-ins from one address in a quarter of an hour, over all accounts
+    SIGN_IN_FAILURES_ADDRESS: usize = 100;
+    /// a password's length in bytes
+    PASSWORD_BYTES: usize = 256;
+    /// a password's least length in characters
+    PASSWORD_CHARACTERS_MIN: usize = 10;
+    /// numbers reserved at once for a series of `ids.number`
+    ID_BLOCK: u64 = 100;
+    /// number series of which the kernel holds a block in memory
+    SERIES_HELD: usize = 10_000;
+    /// number series that one call tree may draw from
+    TREE_SERIES: usize = 16;
+    /// time for running calls to end after a stop was asked for
+    DRAIN_MS: u64 = 10_000;
+}
+
+/// Core instances that the pooling allocator holds ready.
+pub const POOL_CORE_INSTANCES: usize = ROOT_CALLS * TREE_DEPTH * COMPONENT_CORE_INSTANCES;
+
+const _: () = {
+    assert!(TREE_MEMORY_BYTES >= INSTANCE_MEMORY_BYTES);
+    assert!(TREE_CPU_MS < TREE_WALL_MS && TREE_CPU_LONG_MS < TREE_WALL_LONG_MS);
+    assert!(GUEST_STACK_BYTES < ASYNC_STACK_BYTES);
+    assert!(RECORD_BYTES <= TREE_WRITE_BYTES && RECORD_BYTES <= HOSTCALL_FUEL);
+    assert!(EVENT_PAYLOAD_BYTES <= RECORD_BYTES);
+    assert!(RECORD_KEY_BYTES < STORAGE_KEY_BYTES);
+    assert!(STORAGE_CHUNK_BYTES < STORAGE_VALUE_BYTES && STORAGE_VALUE_BYTES < LOG_FRAME_BYTES);
+    assert!(LOG_FRAME_BYTES < LOG_SEGMENT_BYTES);
+    assert!(COMPONENT_BYTES <= STORAGE_VALUE_BYTES && COMPONENT_METADATA_BYTES < COMPONENT_BYTES);
+    assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS && PAGE_ROWS <= TREE_READ_ROWS);
+    assert!(COMMIT_BATCH_TRANSACTIONS <= COMMIT_QUEUE_TRANSACTIONS);
+    assert!(ROOT_CALLS <= CONNECTIONS);
+    assert!(SIGN_IN_FAILURES < SIGN_IN_FAILURES_ADDRESS);
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_limit_is_listed_with_a_meaning() {
+        let all = all();
+        assert!(all.iter().all(|limit| limit.value > 0 && !limit.meaning.is_empty()));
+        let tick = all.iter().find(|limit| limit.name == "EPOCH_TICK_MS").unwrap();
+        assert_eq!(tick.meaning, "time between two epoch ticks, the resolution of processor time");
+    }
+}
