@@ -1,0 +1,266 @@
+//! The audit trail: who did or was refused what, where, and which records it touched.
+//!
+//! INVARIANT (nothing-personal): a row holds ids, keys and digests, never a record's values. Rows are appended in the transaction of what they
+//! tell of, stamped with its position, so that they never make two calls conflict.
+
+use forecourt_base::{GroupId, Scope, StoreId, Timestamp, UserId, limits};
+use forecourt_storage::{Bytes, Direction, KeyRange, Row, Space, StorageError, Transaction};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::error::AuthError;
+use crate::page::{self, Page, PageRequest};
+use crate::principal::{Origin, Principal};
+
+#[cfg(test)]
+mod tests;
+
+/// Rows looked through for one page: a filter that fits few rows gives short pages instead of long waits.
+const SCANNED_ROWS: usize = 10 * limits::PAGE_ROWS;
+/// Rows lie in the order of commits, which is that of their times but for how long a call may run and for the clock's corrections.
+const DISORDER_MS: i64 = 60 * 60 * 1_000;
+
+/// Who acted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The user's group; none for a user of the deployment.
+    pub group: Option<GroupId>,
+    /// The sign-in name.
+    pub user: UserId,
+    /// How it came to call.
+    pub origin: Origin,
+}
+
+impl From<&Principal> for Actor {
+    fn from(principal: &Principal) -> Self {
+        let Principal { group, user, origin, .. } = principal;
+        Self { group: group.clone(), user: user.clone(), origin: origin.clone() }
+    }
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// It failed with this error case; nothing of it was kept.
+    Failed(String),
+    /// It was refused for this reason.
+    Denied(String),
+}
+
+/// Outcomes to filter by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutcomeKind {
+    /// Done.
+    Done,
+    /// Failed, whatever the case.
+    Failed,
+    /// Denied, whatever the reason.
+    Denied,
+}
+
+impl Outcome {
+    /// What kind of outcome it is.
+    #[must_use]
+    pub fn kind(&self) -> OutcomeKind {
+        match self {
+            Self::Done => OutcomeKind::Done,
+            Self::Failed(_) => OutcomeKind::Failed,
+            Self::Denied(_) => OutcomeKind::Denied,
+        }
+    }
+}
+
+/// An operation of another plugin that was called on the way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nested {
+    /// The operation, `parts/reservations/reserve`.
+    pub operation: String,
+    /// The plugin that called it.
+    pub caller: String,
+    /// Whether the caller's grant stood in for the principal's right.
+    pub elevated: bool,
+}
+
+/// A record that was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRecord {
+    /// The plugin that owns it, or `@auth` and the like for the kernel's own.
+    pub owner: String,
+    /// The collection.
+    pub collection: String,
+    /// The record's key.
+    pub key: String,
+    /// The [`digest`] of its new value; none when it was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+impl AuditRecord {
+    /// The row's part for a record that now has `value`, or none when it was deleted.
+    #[must_use]
+    pub fn new(space: &Space, key: &[u8], value: Option<&[u8]>) -> Self {
+        Self {
+            owner: space.owner().to_owned(),
+            collection: space.collection().to_owned(),
+            key: String::from_utf8_lossy(key).into_owned(),
+            digest: value.map(digest),
+        }
+    }
+}
+
+/// One row of the trail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// When the call began.
+    pub at: Timestamp,
+    /// Who acted; none when nobody was known, as in a sign-in with a wrong name.
+    pub actor: Option<Actor>,
+    /// Where; none for the deployment as a whole.
+    pub scope: Option<Scope>,
+    /// What: an operation's path, or `sign-in`, `publish`, `create-user` and the like.
+    pub action: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The request that asked for it.
+    pub request_id: String,
+    /// Operations of other plugins on the way, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<Nested>,
+    /// The records that were written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<AuditRecord>,
+    /// The [`digest`] of the call's idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<String>,
+    /// What an administrative action changed, such as the roles given. Ids only.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+impl AuditEntry {
+    /// A row without nested operations, records or a note.
+    #[must_use]
+    pub fn new(
+        at: Timestamp,
+        actor: Option<Actor>,
+        scope: Option<Scope>,
+        action: impl Into<String>,
+        outcome: Outcome,
+        request_id: impl Into<String>,
+    ) -> Self {
+        let (chain, records) = (Vec::new(), Vec::new());
+        let (action, request_id) = (action.into(), request_id.into());
+        Self { at, actor, scope, action, outcome, request_id, chain, records, idempotency: None, note: String::new() }
+    }
+}
+
+/// The first 16 bytes of the SHA-256 of `bytes` in hexadecimal digits.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().map_or('0', char::from);
+    Sha256::digest(bytes).iter().take(16).flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+fn space(group: Option<&GroupId>, store: Option<&StoreId>) -> Result<Space, StorageError> {
+    Space::new(group, store, "@audit", "entries", 1)
+}
+
+/// Appends `entry` to the trail of its group, or the deployment, and to that of its store. It is kept if and only if `tx` commits.
+///
+/// # Errors
+/// [`AuthError::Storage`] when the transaction can't take it.
+pub async fn append(tx: &mut Transaction, entry: &AuditEntry) -> Result<(), AuthError> {
+    let value = Bytes::from(serde_json::to_vec(entry).map_err(StorageError::from)?);
+    if let Some(scope) = &entry.scope
+        && scope.store.is_some()
+    {
+        let store = space(Some(&scope.group), scope.store.as_ref())?;
+        tx.put_stamped(&store, b"", value.clone()).await?;
+    }
+    let whole = space(entry.scope.as_ref().map(|scope| &scope.group), None)?;
+    tx.put_stamped(&whole, b"", value).await?;
+    Ok(())
+}
+
+/// Which rows are asked for. Every given field must fit.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// The action, whole, or its beginning when it ends in `/`: `repair/`.
+    pub action: Option<String>,
+    /// Who acted.
+    pub user: Option<UserId>,
+    /// How it ended.
+    pub outcome: Option<OutcomeKind>,
+    /// The earliest time.
+    pub from: Option<Timestamp>,
+    /// The time before which.
+    pub until: Option<Timestamp>,
+}
+
+impl AuditFilter {
+    fn fits(&self, entry: &AuditEntry) -> bool {
+        let action_fits =
+            |asked: &String| entry.action == *asked || asked.ends_with('/') && entry.action.starts_with(asked);
+        self.action.as_ref().is_none_or(action_fits)
+            && self.user.as_ref().is_none_or(|user| entry.actor.as_ref().is_some_and(|actor| actor.user == *user))
+            && self.outcome.is_none_or(|outcome| entry.outcome.kind() == outcome)
+            && self.from.is_none_or(|from| entry.at >= from)
+            && self.until.is_none_or(|until| entry.at < until)
+    }
+
+    /// Whether neither this row nor an older one can fit.
+    fn is_past(&self, entry: &AuditEntry) -> bool {
+        self.from.is_some_and(|from| entry.at.plus_millis(DISORDER_MS) < from)
+    }
+}
+
+/// A page of the rows of `scope` (none: the deployment) that fit `filter`, newest first. A group's trail has its stores' rows too. A page may have
+/// fewer rows than asked for, even none, and still name a next one. The caller has checked the right to read.
+///
+/// # Errors
+/// [`AuthError::Invalid`] for a page token or limit that is none; [`AuthError::Storage`].
+pub async fn page(
+    tx: &mut Transaction,
+    scope: Option<&Scope>,
+    filter: &AuditFilter,
+    request: &PageRequest,
+) -> Result<Page<AuditEntry>, AuthError> {
+    let space = space(scope.map(|scope| &scope.group), scope.and_then(|scope| scope.store.as_ref()))?;
+    let wanted = request.rows()?;
+    let mut before = request.key()?;
+    let (mut items, mut scanned) = (Vec::new(), 0);
+    loop {
+        let range = match &before {
+            None => KeyRange::all(),
+            Some(key) => KeyRange::all().before(key),
+        };
+        let rows = tx.scan(&space, &range, Direction::Backward, limits::PAGE_ROWS.min(SCANNED_ROWS - scanned)).await?;
+        scanned += rows.items.len();
+        for (index, row) in rows.items.iter().enumerate() {
+            let entry = parse(row)?;
+            if filter.is_past(&entry) {
+                return Ok(Page { items, next: None });
+            }
+            if filter.fits(&entry) {
+                items.push(entry);
+            }
+            let last = !rows.more && index + 1 == rows.items.len();
+            if items.len() == wanted {
+                return Ok(Page { items, next: (!last).then(|| page::token(&row.key)) });
+            }
+        }
+        before = rows.items.last().map(|row| row.key.to_vec());
+        if !rows.more || scanned >= SCANNED_ROWS {
+            let next = before.filter(|_| rows.more).map(|key| page::token(&key));
+            return Ok(Page { items, next });
+        }
+    }
+}
+
+fn parse(row: &Row) -> Result<AuditEntry, AuthError> {
+    serde_json::from_slice(&row.value).map_err(|_| AuthError::Corrupt { what: "audit row" })
+}
