@@ -1,0 +1,131 @@
+//! What a component imports, and whether it may.
+
+use forecourt_base::Area;
+
+use super::Reader;
+use crate::error::Code;
+use crate::{Import, InterfaceId};
+
+/// Interfaces of `forecourt:kernel@0.1` that this kernel gives.
+const KERNEL: [&str; 7] = ["storage", "events", "identity", "clock", "ids", "modules", "log"];
+/// Packages of WASI 0.2 that this kernel gives, as a subset.
+const WASI: [&str; 6] = ["io", "cli", "clocks", "random", "filesystem", "sockets"];
+
+impl Reader<'_> {
+    pub(super) fn imports(&mut self, areas: &[Area]) -> Vec<Import> {
+        let mut imports = Vec::new();
+        for (key, item) in self.world.into_iter().flat_map(|world| &world.imports) {
+            let Some((id, interface)) = self.interface_of(key, item, Code::Import) else { continue };
+            let types_only = interface.functions.is_empty();
+            match self.import(id.clone(), types_only, areas) {
+                Ok(import) => imports.extend(import),
+                Err(what) => self.problems.add(Code::Import, format!("imports `{id}`: {what}")),
+            }
+        }
+        self.match_imports(&imports);
+        imports
+    }
+
+    fn import(&mut self, id: InterfaceId, types_only: bool, areas: &[Area]) -> Result<Option<Import>, String> {
+        let first = id.version.major == 0 && id.version.minor == 1 && id.version.pre.is_empty();
+        if id.namespace == "wasi" {
+            return import_wasi(id).map(Some);
+        }
+        if id.namespace != "forecourt" {
+            return Err("packages other than `forecourt` and `wasi` are not given to plugins".to_owned());
+        }
+        if (id.is_kernel() || id.is_common()) && !first {
+            return Err(format!("this kernel has version 0.1 of `forecourt:{}`", id.package));
+        }
+        if types_only {
+            return Ok(Some(Import::Types(id)));
+        }
+        if id.is_kernel() {
+            if !KERNEL.contains(&id.interface.as_str()) {
+                return Err("this kernel has no such interface".to_owned());
+            }
+            return Ok(Some(Import::Kernel(id)));
+        }
+        if id.area().is_some_and(|area| areas.contains(&area)) {
+            return Err("a plugin cannot call its own area: a plugin is not entered again while it runs".to_owned());
+        }
+        if id.area().is_none() {
+            return Err("`forecourt:common` holds types, it has no functions to import".to_owned());
+        }
+        let optional = self.manifest.imports.iter().any(|request| request.interface == id && request.optional);
+        Ok(self.verified(&id, true).map(|interface| Import::Area { interface, optional }))
+    }
+
+    /// Compares the imports of the component and of the manifest. Tools drop imports that are not used, so more may be asked for than is there.
+    fn match_imports(&mut self, imports: &[Import]) {
+        for import in imports {
+            let missing = match import {
+                Import::Kernel(id) if !self.manifest.kernel.interfaces.contains(&id.interface) => {
+                    format!("key `kernel.interfaces`: `{}` is imported but not listed", id.interface)
+                }
+                Import::Area { interface, .. } => {
+                    let request = self.manifest.imports.iter().find(|request| request.interface == interface.id);
+                    let asked = |name: &str| {
+                        request
+                            .is_some_and(|request| request.operations.as_ref().is_none_or(|list| list.contains(name)))
+                    };
+                    match interface.operations.iter().find(|operation| !asked(&operation.name)) {
+                        Some(operation) if request.is_some() => {
+                            format!(
+                                "key `imports`: `{}` is imported from `{}` but not listed",
+                                operation.name, interface.id
+                            )
+                        }
+                        Some(_) => format!("key `imports`: `{}` is imported but not listed", interface.id),
+                        None => continue,
+                    }
+                }
+                _ => continue,
+            };
+            self.problems.add(Code::Mismatch, missing);
+        }
+        self.check_requests(imports);
+    }
+
+    fn check_requests(&mut self, imports: &[Import]) {
+        for name in &self.manifest.kernel.interfaces {
+            if !KERNEL.contains(&name.as_str()) {
+                self.problems
+                    .add(Code::Import, format!("key `kernel.interfaces`: this kernel has no interface `{name}`"));
+            } else if !imports.iter().any(|import| matches!(import, Import::Kernel(id) if id.interface == *name)) {
+                self.warnings.push(format!("key `kernel.interfaces`: `{name}` is asked for but not used"));
+            }
+        }
+        for request in &self.manifest.imports {
+            let id = &request.interface;
+            if id.area().is_none() {
+                self.problems.add(Code::Import, format!("key `imports`: `{id}` is not an interface of an area"));
+                continue;
+            }
+            let used =
+                imports.iter().any(|import| matches!(import, Import::Area { interface, .. } if interface.id == *id));
+            if !used {
+                self.warnings.push(format!("key `imports`: `{id}` is asked for but not used"));
+            }
+            let known = self.types.find(id);
+            for name in request.operations.iter().flatten() {
+                if known.is_some_and(|interface| !interface.functions.contains_key(name.as_str())) {
+                    self.problems.add(Code::Import, format!("key `imports`: `{id}` has no operation `{name}`"));
+                }
+            }
+        }
+    }
+}
+
+fn import_wasi(id: InterfaceId) -> Result<Import, String> {
+    if id.package == "http" {
+        return Err("plugins do not speak HTTP: ask the kernel to send a request after the commit".to_owned());
+    }
+    if !WASI.contains(&id.package.as_str()) {
+        return Err("this package of WASI is not given to plugins".to_owned());
+    }
+    if id.version.major != 0 || id.version.minor != 2 {
+        return Err("this kernel has WASI 0.2".to_owned());
+    }
+    Ok(Import::Wasi(id))
+}
