@@ -1,0 +1,161 @@
+//! The event bus: what happened, in the order of commits.
+//!
+//! Events are rows that the publishing call's transaction appends, so an event exists exactly when the call committed. This crate
+//! knows nothing of plugins or types: the payload is JSON that the runtime has checked.
+//!
+//! Invariants:
+//! - INVARIANT (commit-order): in one scope, events are read in the order in which their calls committed.
+//! - INVARIANT (no-conflict): appending an event never makes two calls conflict.
+#![deny(missing_docs)]
+
+use bytes::Bytes;
+use forecourt_base::{PluginName, Scope, Timestamp};
+use forecourt_storage::{Direction, KeyRange, Space, StorageError, Transaction};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+/// One event as stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Event {
+    /// `<area>.<record>` of the payload's type, such as `repair.approved`.
+    pub topic: String,
+    /// Events of equal key are delivered in order.
+    pub key: String,
+    /// The start of the call that published it.
+    pub at: Timestamp,
+    /// The plugin that published it.
+    pub plugin: PluginName,
+    /// The principal of the call.
+    pub by: String,
+    /// The request that began the call.
+    pub request_id: String,
+    /// The payload: ids and facts, no personal data.
+    pub payload: Box<RawValue>,
+}
+
+/// An event with its place in the order of commits.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    /// Where the event stands; opaque, rising within a scope.
+    pub cursor: String,
+    /// The event.
+    pub event: Event,
+}
+
+/// Some events and where to go on.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The events, oldest first.
+    pub items: Vec<Placed>,
+    /// The cursor to pass as `after` next; none at the end.
+    pub next: Option<String>,
+}
+
+/// Reading events failed.
+#[derive(Debug, Error)]
+pub enum BusError {
+    /// The cursor was not given out with an event.
+    #[error("`after` is not a cursor of an event")]
+    BadCursor,
+    /// The store below failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+fn space(scope: &Scope) -> Result<Space, StorageError> {
+    Space::new(Some(&scope.group), scope.store.as_ref(), "@events", "log", 0)
+}
+
+/// Appends an event to a scope's order; it exists once the transaction has committed.
+///
+/// # Errors
+/// [`StorageError`], `ReadOnly` in a transaction that only reads.
+pub async fn append(transaction: &mut Transaction, scope: &Scope, event: &Event) -> Result<(), StorageError> {
+    let row = serde_json::to_vec(event).map_err(StorageError::from)?;
+    transaction.put_stamped(&space(scope)?, b"", Bytes::from(row)).await
+}
+
+/// Events of a scope after a cursor, at most `limit` rows looked at; `topics` empty means all.
+///
+/// # Errors
+/// [`BusError::BadCursor`] for a cursor that this function did not give out.
+pub async fn page(
+    transaction: &mut Transaction,
+    scope: &Scope,
+    topics: &[String],
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Page, BusError> {
+    let range = match after {
+        None => KeyRange::all(),
+        Some(cursor) => KeyRange::all().after(&from_hex(cursor).ok_or(BusError::BadCursor)?),
+    };
+    let rows = transaction.scan(&space(scope)?, &range, Direction::Forward, limit).await?;
+    let next = rows.more.then(|| rows.items.last().map(|row| to_hex(&row.key))).flatten();
+    let mut items = Vec::with_capacity(rows.items.len());
+    for row in &rows.items {
+        let event: Event = serde_json::from_slice(&row.value).map_err(StorageError::from)?;
+        if topics.is_empty() || topics.contains(&event.topic) {
+            items.push(Placed { cursor: to_hex(&row.key), event });
+        }
+    }
+    Ok(Page { items, next })
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) || text.len() > 64 {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use forecourt_base::{GroupId, StoreId};
+    use forecourt_storage::{MemoryEngine, Mode};
+
+    fn event(topic: &str, number: u32) -> Event {
+        Event {
+            topic: topic.to_owned(),
+            key: number.to_string(),
+            at: Timestamp::from_millis(1),
+            plugin: PluginName::new("repair").unwrap(),
+            by: "advisor".to_owned(),
+            request_id: "r".to_owned(),
+            payload: RawValue::from_string(format!("{{\"number\":{number}}}")).unwrap(),
+        }
+    }
+
+    #[tokio::test]
+    async fn events_are_paged_in_the_order_of_commits() {
+        let engine = MemoryEngine::new();
+        let group = GroupId::new("demo").unwrap();
+        let scope = Scope::store(group.clone(), StoreId::new("bj01").unwrap());
+        for number in 0..5 {
+            let mut transaction = Transaction::begin(&engine, Some(group.clone()), Mode::ReadWrite).unwrap();
+            let topic = if number == 2 { "repair.other" } else { "repair.approved" };
+            append(&mut transaction, &scope, &event(topic, number)).await.unwrap();
+            transaction.commit().await.unwrap();
+        }
+        let mut transaction = Transaction::begin(&engine, Some(group), Mode::ReadOnly).unwrap();
+        let mut after = None;
+        let mut seen = Vec::new();
+        loop {
+            let topics = ["repair.approved".to_owned()];
+            let page = page(&mut transaction, &scope, &topics, after.as_deref(), 2).await.unwrap();
+            seen.extend(page.items.iter().map(|placed| placed.event.key.clone()));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, ["0", "1", "3", "4"]);
+        assert!(page(&mut transaction, &scope, &[], Some("xyz"), 2).await.is_err());
+    }
+}

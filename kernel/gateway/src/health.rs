@@ -1,0 +1,51 @@
+//! What machines ask to see how the kernel does.
+
+use std::fmt::Write as _;
+
+use axum::extract::State;
+use axum::http::header::{CONTENT_TYPE, FORWARDED};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use forecourt_storage::{Mode, Transaction};
+use serde_json::json;
+
+use crate::app::App;
+use crate::problem::Problem;
+use crate::request::Asked;
+use crate::{table, views};
+
+/// `GET /healthz`: the process answers.
+pub(crate) async fn alive() -> Response {
+    views::json(&json!({ "status": "ok" }))
+}
+
+/// `GET /readyz`: requests would be served.
+pub(crate) async fn ready(State(app): State<App>) -> Result<Response, Problem> {
+    let storage = Transaction::begin(app.kernel().storage(), None, Mode::ReadOnly);
+    if app.is_stopping() || storage.is_err() {
+        return Err(Problem::new(&table::UNAVAILABLE));
+    }
+    Ok(views::json(&json!({ "status": "ready" })))
+}
+
+/// `GET /metrics`, for direct peers on the loopback unless the options say otherwise. What a proxy passes on comes from elsewhere.
+pub(crate) async fn metrics(
+    State(app): State<App>,
+    Asked(asked): Asked,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let local = asked.peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+    let passed_on = headers.contains_key(FORWARDED) || headers.contains_key("x-forwarded-for");
+    if !app.options().public_metrics && (!local || passed_on) {
+        return Err(Problem::new(&table::UNKNOWN_PATH));
+    }
+    let mut text = app.kernel().metrics().to_prometheus();
+    text.push_str("# TYPE forecourt_http_answers_total counter\n");
+    for (class, count) in app.answers() {
+        let _ = writeln!(text, "forecourt_http_answers_total{{status=\"{class}xx\"}} {count}");
+    }
+    let connections = app.connections();
+    let _ = writeln!(text, "# TYPE forecourt_http_connections gauge\nforecourt_http_connections {connections}");
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    Ok(([(CONTENT_TYPE, kind)], text).into_response())
+}

@@ -1,0 +1,116 @@
+//! What a root call leaves in the audit.
+
+use forecourt_auth::audit::{Actor, AuditEntry, AuditRecord, Nested, Outcome, digest};
+use forecourt_auth::{AuthError, Principal};
+use forecourt_base::{Scope, Timestamp};
+use forecourt_storage::{Attempts, Transaction, Written, WrittenValue};
+
+use crate::call::Call;
+use crate::error::CallError;
+use crate::kernel::Kernel;
+use crate::tree::{NestedCall, Origin};
+
+/// An audit line in the trail of its scope. What somebody of another group asked for stands in his own group's trail.
+pub(crate) fn entry(
+    at: Timestamp,
+    principal: &Principal,
+    scope: &Scope,
+    action: &str,
+    outcome: Outcome,
+    request_id: &str,
+) -> AuditEntry {
+    let own = principal.group.as_ref() == Some(&scope.group);
+    let trail = if own { Some(scope.clone()) } else { principal.group.clone().map(Scope::group) };
+    let mut entry = AuditEntry::new(at, Some(Actor::from(principal)), trail, action, outcome, request_id);
+    if !own {
+        entry.note = format!("in {scope}");
+    }
+    entry
+}
+
+/// The audit line of a root call.
+pub(crate) fn of_call(call: &Call, origin: &Origin, nested: &[NestedCall], outcome: Outcome) -> AuditEntry {
+    let action = call.operation.to_string();
+    let mut entry = entry(origin.started, &call.principal, &call.scope, &action, outcome, &call.request_id);
+    entry.chain = nested.iter().map(chain).collect();
+    entry.idempotency = call.idempotency_key.as_ref().map(|key| digest(key.as_bytes()));
+    entry
+}
+
+fn chain(nested: &NestedCall) -> Nested {
+    let NestedCall { operation, by, elevated } = nested;
+    Nested { operation: operation.to_string(), caller: by.to_string(), elevated: *elevated }
+}
+
+/// The records of plugins that a transaction changes, by key and digest: no values.
+pub(crate) fn records(transaction: &Transaction) -> Vec<AuditRecord> {
+    let plugins = transaction.written().filter(|written| !written.space.owner().starts_with('@'));
+    let record = |written: Written<'_>| AuditRecord {
+        owner: written.space.owner().to_owned(),
+        collection: written.space.collection().to_owned(),
+        key: String::from_utf8_lossy(written.key).into_owned(),
+        digest: match written.value {
+            WrittenValue::Put(value) => Some(digest(value)),
+            WrittenValue::Added => Some("added".to_owned()),
+            WrittenValue::Deleted => None,
+        },
+    };
+    plugins.map(record).collect()
+}
+
+/// Writes an audit line in a transaction of its own; a failure to do so is logged.
+pub(crate) async fn append_alone(kernel: &Kernel, entry: &AuditEntry) {
+    let group = entry.scope.as_ref().map(|scope| &scope.group);
+    let mut attempts = Attempts::new(kernel.storage(), group, kernel.random());
+    let append = async {
+        loop {
+            let mut transaction = attempts.begin().await?;
+            let appended = forecourt_auth::audit::append(&mut transaction, entry).await;
+            if let Some(()) = attempts.end(transaction, appended).await? {
+                return Ok::<(), AuthError>(());
+            }
+        }
+    };
+    if let Err(error) = append.await {
+        tracing::error!(action = entry.action, %error, "an audit line was not written");
+    }
+}
+
+/// What the audit says of a call that ended without an answer of the operation; nothing where its own transaction already said it,
+/// or where the request was only malformed.
+pub(crate) fn outcome_of_failure(error: &CallError) -> Option<Outcome> {
+    match error {
+        CallError::Denied { reason } => Some(Outcome::Denied(reason.clone())),
+        CallError::Unauthenticated => Some(Outcome::Denied("session-ended".to_owned())),
+        CallError::Trap { .. }
+        | CallError::Limit(_)
+        | CallError::Timeout
+        | CallError::Conflict
+        | CallError::OutcomeUnknown
+        | CallError::DependencyNotEnabled(_)
+        | CallError::Internal(_) => Some(Outcome::Failed(label(error).to_owned())),
+        _ => None,
+    }
+}
+
+/// A stable word for a failure, for audit and metrics.
+pub(crate) fn label(error: &CallError) -> &'static str {
+    match error {
+        CallError::Malformed { .. } => "malformed",
+        CallError::Unauthenticated => "unauthenticated",
+        CallError::Denied { .. } => "denied",
+        CallError::UnknownOperation(_) | CallError::AreaNotEnabled(_) => "not-found",
+        CallError::CommandByGet(_) | CallError::PersonalByGet(_) => "method",
+        CallError::Domain { .. } => "domain",
+        CallError::DependencyNotEnabled(_) => "not-enabled",
+        CallError::Trap { .. } => "trap",
+        CallError::Limit(name) => name,
+        CallError::Timeout => "timeout",
+        CallError::Full => "full",
+        CallError::Conflict => "conflict",
+        CallError::OutcomeUnknown => "outcome-unknown",
+        CallError::DiskFull => "disk-full",
+        CallError::IdempotencyMismatch => "idempotency-mismatch",
+        CallError::Internal(_) => "internal",
+    }
+}

@@ -1,0 +1,86 @@
+//! One plugin call: a fresh instance, one exported function, and the tree given back.
+
+use std::sync::Arc;
+
+use forecourt_registry::Module;
+use wasmtime::component::Val;
+use wasmtime::{Store, Trap, UpdateDeadline};
+
+use crate::error::Abort;
+use crate::loaded::{Export, Loaded};
+use crate::state::CallState;
+use crate::tree::Tree;
+
+/// A plugin and the operation of it that is called.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) module: Arc<Module>,
+    pub(crate) loaded: Arc<Loaded>,
+    pub(crate) export: Arc<Export>,
+}
+
+fn new_store(tree: Box<Tree>, target: &Target) -> Store<CallState> {
+    let fuel = tree.budget.bounds.hostcall_fuel;
+    let engine = target.loaded.pre().engine();
+    let state = CallState::new(tree, Arc::clone(&target.module), Arc::clone(&target.loaded));
+    let mut store = Store::new(engine, state);
+    store.limiter(|state| state);
+    store.set_hostcall_fuel(fuel);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|mut context| {
+        context.data_mut().tree()?.budget.tick()?;
+        Ok(UpdateDeadline::Yield(1))
+    });
+    store
+}
+
+/// Calls `target` in a fresh instance. The tree comes back in every case but one: when the kernel itself lost it.
+pub(crate) async fn invoke(
+    mut tree: Box<Tree>,
+    target: &Target,
+    params: &[Val],
+    results: &mut [Val],
+) -> (Option<Box<Tree>>, Result<(), Abort>) {
+    if let Err(abort) = tree.budget.plugin_call() {
+        return (Some(tree), Err(abort));
+    }
+    tree.stack.push(target.module.plugin.clone());
+    let mut store = new_store(tree, target);
+    let outcome = run(&mut store, target, params, results).await.map_err(|error| classify(error, target));
+    let mut tree = store.into_data().finish();
+    if let Some(tree) = &mut tree {
+        tree.stack.pop();
+    }
+    (tree, outcome)
+}
+
+async fn run(store: &mut Store<CallState>, target: &Target, params: &[Val], results: &mut [Val]) -> wasmtime::Result<()> {
+    let instance = target.loaded.pre().instantiate_async(&mut *store).await?;
+    let function = instance
+        .get_func(&mut *store, target.export.index)
+        .ok_or_else(|| Abort::Internal("an export vanished".to_owned()))?;
+    function.call_async(&mut *store, params, results).await
+}
+
+/// Tells the kernel's own endings of a call from the guest's traps; the latter are logged with their backtrace here, once.
+fn classify(error: wasmtime::Error, target: &Target) -> Abort {
+    let error = match error.downcast::<Abort>() {
+        Ok(abort) => return abort,
+        Err(error) => error,
+    };
+    if error.is::<wasmtime::PoolConcurrencyLimitError>() {
+        return Abort::Full;
+    }
+    let plugin = &target.module.plugin;
+    let operation = &target.export.operation.name;
+    tracing::warn!(
+        %plugin, version = %target.module.version, interface = %target.export.interface, operation,
+        "plugin trapped: {error:?}"
+    );
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => Abort::Limit("GUEST_STACK_BYTES"),
+        // The engine has a private type for this error, so its text is what tells it.
+        _ if format!("{error:#}").contains("fuel allocated for hostcalls") => Abort::Limit("HOSTCALL_FUEL"),
+        _ => Abort::Trap { plugin: plugin.to_string() },
+    }
+}

@@ -1,0 +1,239 @@
+//! The kernel as the edges see it.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::Bytes;
+use forecourt_auth::Auth;
+use forecourt_base::{Clock, GroupId, Random, limits};
+use forecourt_schema::PluginSchema;
+use forecourt_registry::{Generation, Module, Registry};
+use forecourt_storage::{Engine as Storage, Mode, StorageError, Transaction};
+use tokio::sync::{Mutex, Semaphore};
+use wasmtime::component::Component;
+
+use crate::compile::{Artefacts, Compiler};
+use crate::engine::{Purpose, Ticker, build};
+use crate::error::Abort;
+use crate::loaded::Loaded;
+use crate::metrics::Metrics;
+use crate::nested::Plans;
+use crate::series::Series;
+use crate::KernelError;
+
+/// What a kernel is made of.
+#[derive(Debug)]
+pub struct KernelOptions {
+    /// Where everything is stored.
+    pub storage: Arc<dyn Storage>,
+    /// The source of time.
+    pub clock: Arc<dyn Clock>,
+    /// The source of randomness, fit for secrets.
+    pub random: Arc<dyn Random>,
+    /// The private folder for compiled components; none keeps nothing over a restart.
+    pub artefacts: Option<PathBuf>,
+    /// Where components are compiled.
+    pub compiler: Compiler,
+}
+
+/// A running kernel.
+pub struct Kernel {
+    engine: wasmtime::Engine,
+    _ticker: Ticker,
+    storage: Arc<dyn Storage>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    auth: Auth,
+    registry: Registry,
+    artefacts: Artefacts,
+    loaded: RwLock<HashMap<[u8; 32], Arc<Loaded>>>,
+    loading: Mutex<()>,
+    plans: Plans,
+    series: Series,
+    pub(crate) roots: Arc<Semaphore>,
+    metrics: Metrics,
+}
+
+impl std::fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kernel").finish_non_exhaustive()
+    }
+}
+
+impl Kernel {
+    /// Starts a kernel and loads every plugin version that is enabled somewhere.
+    ///
+    /// # Errors
+    /// [`KernelError`] when the engine, the artefact folder or storage refuses. A single plugin that does not load is logged and
+    /// answers 500 when it is called.
+    pub async fn open(options: KernelOptions) -> Result<Arc<Self>, KernelError> {
+        let KernelOptions { storage, clock, random, artefacts, compiler } = options;
+        let engine = build(Purpose::Run)?;
+        let ticker = Ticker::start(&engine)?;
+        let kernel = Arc::new(Self {
+            _ticker: ticker,
+            auth: Auth::new(Arc::clone(&storage), Arc::clone(&clock), Arc::clone(&random))?,
+            registry: Registry::new(),
+            artefacts: Artefacts::open(artefacts, compiler, &*random)?,
+            loaded: RwLock::default(),
+            loading: Mutex::new(()),
+            plans: Plans::default(),
+            series: Series::new(Arc::clone(&storage), Arc::clone(&random)),
+            roots: Arc::new(Semaphore::new(limits::ROOT_CALLS)),
+            metrics: Metrics::default(),
+            engine,
+            storage,
+            clock,
+            random,
+        });
+        kernel.warm_all().await?;
+        Ok(kernel)
+    }
+
+    /// Groups, stores, users, roles, sessions and audit.
+    #[must_use]
+    pub fn auth(&self) -> &Auth {
+        &self.auth
+    }
+
+    /// Where everything is stored.
+    #[must_use]
+    pub fn storage(&self) -> &Arc<dyn Storage> {
+        &self.storage
+    }
+
+    /// The source of time.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// The source of randomness.
+    #[must_use]
+    pub fn random(&self) -> &dyn Random {
+        &*self.random
+    }
+
+    /// What the kernel counts.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(crate) fn plans(&self) -> &Plans {
+        &self.plans
+    }
+
+    pub(crate) fn series(&self) -> &Series {
+        &self.series
+    }
+
+    /// The runnable form of a module's plugin version. It is there already unless a swap is only just happening.
+    pub(crate) async fn load(&self, module: &Module) -> Result<Arc<Loaded>, Abort> {
+        if let Some(loaded) = self.loaded.read().unwrap_or_else(PoisonError::into_inner).get(&module.sha256) {
+            return Ok(Arc::clone(loaded));
+        }
+        self.load_anew(&module.sha256, &module.schema).await.map_err(|error| Abort::Internal(format!("plugin `{}`: {error}", module.plugin)))
+    }
+
+    /// Loads a version that no module refers to yet.
+    pub(crate) async fn load_version(
+        &self,
+        sha256: &[u8; 32],
+        schema: &PluginSchema,
+    ) -> Result<Arc<Loaded>, KernelError> {
+        if let Some(loaded) = self.loaded.read().unwrap_or_else(PoisonError::into_inner).get(sha256) {
+            return Ok(Arc::clone(loaded));
+        }
+        self.load_anew(sha256, schema).await
+    }
+
+    async fn load_anew(&self, sha256: &[u8; 32], schema: &PluginSchema) -> Result<Arc<Loaded>, KernelError> {
+        let _one_at_a_time = self.loading.lock().await;
+        if let Some(loaded) = self.loaded.read().unwrap_or_else(PoisonError::into_inner).get(sha256) {
+            return Ok(Arc::clone(loaded));
+        }
+        let plugin = &schema.manifest.plugin;
+        tracing::info!(plugin = %plugin.name, version = %plugin.version, "loading a plugin version");
+        let component = self.component(sha256, &self.bytes(sha256).await?).await?;
+        let loaded = Arc::new(Loaded::new(&component, schema)?);
+        let mut all = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+        all.insert(*sha256, Arc::clone(&loaded));
+        Ok(loaded)
+    }
+
+    /// The bytes of a published component.
+    pub(crate) async fn bytes(&self, sha256: &[u8; 32]) -> Result<Bytes, KernelError> {
+        let mut transaction = Transaction::begin(&self.storage, None, Mode::ReadOnly)?;
+        Ok(self.registry.component(&mut transaction, sha256).await?)
+    }
+
+    /// The compiled form of a component.
+    pub(crate) async fn component(&self, sha256: &[u8; 32], bytes: &[u8]) -> Result<Component, KernelError> {
+        self.artefacts.component(&self.engine, sha256, bytes).await
+    }
+
+    /// Checks that a component compiles and links, and keeps the result.
+    pub(crate) async fn try_component(
+        &self,
+        digest: &[u8; 32],
+        bytes: &[u8],
+        schema: &PluginSchema,
+    ) -> Result<(), KernelError> {
+        Loaded::new(&self.component(digest, bytes).await?, schema)?;
+        Ok(())
+    }
+
+    /// The current routing generation of a group.
+    ///
+    /// # Errors
+    /// [`KernelError::Registry`] when storage fails or a stored record is corrupt.
+    pub async fn generation(&self, group: &GroupId) -> Result<Arc<Generation>, KernelError> {
+        loop {
+            let mut transaction = Transaction::begin(&self.storage, Some(group.clone()), Mode::ReadOnly)?;
+            match self.registry.generation(&mut transaction, group).await {
+                Err(error) if error.is_retryable() => {}
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    /// Loads every module of a generation.
+    pub(crate) async fn warm(&self, generation: &Generation) {
+        for (_, _, module) in generation.modules() {
+            if let Err(error) = self.load(module).await {
+                tracing::error!(plugin = %module.plugin, version = %module.version, %error, "an enabled plugin does not load");
+            }
+        }
+    }
+
+    async fn warm_all(&self) -> Result<(), KernelError> {
+        for group in self.auth.group_ids().await? {
+            let generation = self.generation(&group).await?;
+            self.warm(&generation).await;
+        }
+        Ok(())
+    }
+
+    /// Waits until no root call runs, at most [`limits::DRAIN_MS`]. New calls are refused from now on.
+    pub async fn drain(&self) -> bool {
+        let all = u32::try_from(limits::ROOT_CALLS).unwrap_or(u32::MAX);
+        let wait = std::time::Duration::from_millis(limits::DRAIN_MS);
+        let drained = tokio::time::timeout(wait, self.roots.acquire_many(all)).await.is_ok();
+        self.roots.close();
+        drained
+    }
+
+    /// Ends storage cleanly.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the last writes did not reach the disk.
+    pub async fn close(&self) -> Result<(), StorageError> {
+        self.storage.close().await
+    }
+}

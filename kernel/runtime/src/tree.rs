@@ -1,0 +1,103 @@
+//! A call tree: one root call with all its nested plugin calls.
+//!
+//! The tree travels: it is held by the store of the one instance that runs, is handed to a callee's store for the time of a nested
+//! call, and comes back. So no lock is needed, and dropping the running future drops the tree with its transaction.
+//!
+//! INVARIANT (one-runner): of all stores of a tree, exactly the innermost holds the tree.
+
+use std::sync::Arc;
+
+use forecourt_auth::{Policy, Principal};
+use forecourt_base::{OperationPath, PluginName, Scope, Timestamp};
+use forecourt_registry::Generation;
+use forecourt_storage::Transaction;
+
+use crate::budget::Budget;
+use crate::error::Abort;
+use crate::kernel::Kernel;
+use crate::series::Numbers;
+
+/// What the audit line of a root call tells of a nested one.
+#[derive(Debug, Clone)]
+pub(crate) struct NestedCall {
+    pub(crate) operation: Arc<OperationPath>,
+    pub(crate) by: PluginName,
+    pub(crate) elevated: bool,
+}
+
+/// What a root call knows before its first attempt and keeps over all of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) scope: Scope,
+    pub(crate) request_id: Arc<str>,
+    pub(crate) started: Timestamp,
+    pub(crate) seed: u64,
+}
+
+/// One attempt of a root call.
+pub(crate) struct Tree {
+    pub(crate) kernel: Arc<Kernel>,
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) transaction: Transaction,
+    pub(crate) generation: Arc<Generation>,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) budget: Budget,
+    pub(crate) numbers: Numbers,
+    pub(crate) nested: Vec<NestedCall>,
+    /// The plugins whose instances are on the stack, the root's first.
+    pub(crate) stack: Vec<PluginName>,
+    random: u64,
+}
+
+impl std::fmt::Debug for Tree {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tree").field("origin", &self.origin).field("stack", &self.stack).finish_non_exhaustive()
+    }
+}
+
+/// The parts of a tree that are read in its own transaction.
+pub(crate) struct Ground {
+    pub(crate) generation: Arc<Generation>,
+    pub(crate) policy: Arc<Policy>,
+}
+
+impl Tree {
+    pub(crate) fn new(
+        kernel: Arc<Kernel>,
+        origin: Arc<Origin>,
+        transaction: Transaction,
+        ground: Ground,
+        budget: Budget,
+        numbers: Numbers,
+    ) -> Self {
+        let Ground { generation, policy } = ground;
+        let random = origin.seed;
+        Self {
+            kernel,
+            origin,
+            transaction,
+            generation,
+            policy,
+            budget,
+            numbers,
+            nested: Vec::new(),
+            stack: Vec::with_capacity(4),
+            random,
+        }
+    }
+
+    /// The next bytes of the call's randomness, the same at every attempt (SplitMix64 over the call's seed).
+    pub(crate) fn next_random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Holds the transaction's use of storage against the tree's budget.
+    pub(crate) fn check_storage(&self) -> Result<(), Abort> {
+        self.budget.storage(&self.transaction.usage())
+    }
+}
