@@ -1,0 +1,56 @@
+//! Serializable transactions over records of bytes with indexes, on an engine in memory or one on disk.
+//!
+//! A [`Transaction`] reads the state at the position where it began and keeps its writes to itself until it commits. It is optimistic: nothing is locked,
+//! and a commit is refused with [`StorageError::Conflict`] when another commit changed what the transaction read. The engine on disk is a commit log in
+//! front of sled: the log is the truth, sled the index over it.
+//!
+//! This crate keeps bytes and the index entries it is given. It knows nothing of schemas, people or plugins, and it is the only crate that names sled.
+//! It performs no retries by itself but in [`transact`].
+//!
+//! Invariants, each stated where it is upheld:
+//! - INVARIANT (one-state): every read is of the state at the transaction's position, or a conflict.
+//! - INVARIANT (serial-order): transactions that commit are as if run one after another in the order of their positions.
+//! - INVARIANT (durable-before-answer): a commit is on disk before it is answered; what was answered otherwise leaves nothing.
+//! - INVARIANT (ordered-keys), INVARIANT (ordered-entries): rows are ordered as records' keys and index values are.
+//! - INVARIANT (tail-rule): only the log's last frame can be torn.
+//! - INVARIANT (kept-for-readers): changes after the oldest snapshot are remembered.
+#![deny(missing_docs)]
+
+mod active;
+mod add;
+mod committer;
+mod engine;
+mod envelope;
+mod error;
+mod files;
+mod folder;
+mod index;
+mod keys;
+mod locks;
+mod log;
+mod log_engine;
+mod memory;
+mod recent;
+mod resolve;
+mod retry;
+#[cfg(test)]
+mod serial;
+mod shared;
+mod sled_store;
+mod transaction;
+
+pub use add::Absent;
+pub use engine::{Commit, Engine, Position, RawRow, Snapshot};
+pub use error::StorageError;
+pub use files::{File, FileLock, Files, RealFiles};
+pub use index::{IndexEntry, IndexRange};
+pub use keys::{Direction, KeyRange, RowRange, Space};
+pub use locks::ExclusiveGuard;
+pub use log::LogOptions;
+pub use log_engine::LogEngine;
+pub use memory::MemoryEngine;
+pub use retry::{Attempts, backoff_ms, transact};
+pub use transaction::{Mode, Row, Rows, Savepoint, Transaction, Usage, Written, WrittenValue};
+
+/// Bytes that are shared, not copied.
+pub use bytes::Bytes;

@@ -1,0 +1,154 @@
+//! The index: sled, used for what it does well, and believed nothing that the log does not say too.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use crate::StorageError;
+use crate::engine::{Position, RawRow};
+use crate::keys::{Direction, RowRange};
+use crate::shared::Table;
+
+/// sled overruns what it is told, so it is told little.
+const CACHE_BYTES: u64 = 16 << 20;
+/// Holds the position up to which commits were applied. No row's key begins with a zero.
+const APPLIED: &[u8] = b"\0applied";
+
+pub(crate) struct SledTable {
+    db: sled::Db,
+    path: PathBuf,
+}
+
+fn failed(error: &sled::Error) -> StorageError {
+    match error {
+        sled::Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => StorageError::DiskFull,
+        other => StorageError::Index(other.to_string()),
+    }
+}
+
+fn shared(bytes: sled::IVec) -> Bytes {
+    Bytes::from_owner(bytes)
+}
+
+impl SledTable {
+    /// Opens the index, or makes an empty one.
+    pub(crate) fn open(path: &Path) -> Result<Self, StorageError> {
+        let io = |error| StorageError::io(path, error);
+        fs::create_dir_all(path).map_err(io)?;
+        sweep(path).map_err(io)?;
+        let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+        // Of some damage sled does not report but panics.
+        let db = catch_unwind(AssertUnwindSafe(|| config.open()))
+            .map_err(|_| StorageError::Index("sled panicked while it opened".to_owned()))?
+            .map_err(|error| failed(&error))?;
+        Ok(Self { db, path: path.to_owned() })
+    }
+
+    /// Removes the index.
+    pub(crate) fn remove(path: &Path) -> Result<(), StorageError> {
+        match fs::remove_dir_all(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StorageError::io(path, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The position up to which commits were applied.
+    pub(crate) fn applied(&self) -> Result<Position, StorageError> {
+        let Some(bytes) = self.db.get(APPLIED).map_err(|error| failed(&error))? else { return Ok(0) };
+        let bytes = <[u8; 8]>::try_from(&*bytes);
+        bytes.map(u64::from_be_bytes).map_err(|_| StorageError::corrupt("the index holds no position"))
+    }
+
+    /// Returns when all is on disk. sled's own flush does not sync, so each of its files is synced here.
+    pub(crate) fn sync(&self) -> Result<(), StorageError> {
+        self.db.flush().map_err(|error| failed(&error))?;
+        sync_tree(&self.path).map_err(|error| StorageError::io(&self.path, error))
+    }
+}
+
+/// A kill while sled opens can leave a file that makes every later open fail.
+fn sweep(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with("snap.") && name.to_string_lossy().ends_with(".generating") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn sync_tree(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_tree(&entry.path())?;
+        } else {
+            fs::File::open(entry.path())?.sync_all()?;
+        }
+    }
+    fs::File::open(path)?.sync_all()
+}
+
+impl Table for SledTable {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+        Ok(self.db.get(key).map_err(|error| failed(&error))?.map(shared))
+    }
+
+    fn range(&self, range: &RowRange, direction: Direction, limit: usize) -> Result<Vec<RawRow>, StorageError> {
+        let rows = self.db.range::<&[u8], _>(&range.from[..]..&range.to[..]);
+        let row = |row: sled::Result<(sled::IVec, sled::IVec)>| match row {
+            Ok((key, value)) => Ok((shared(key), shared(value))),
+            Err(error) => Err(failed(&error)),
+        };
+        match direction {
+            Direction::Forward => rows.take(limit).map(row).collect(),
+            Direction::Backward => rows.rev().take(limit).map(row).collect(),
+        }
+    }
+
+    fn apply(&self, position: Position, rows: &BTreeMap<Bytes, Option<Bytes>>) -> Result<(), StorageError> {
+        let mut batch = sled::Batch::default();
+        for (key, value) in rows {
+            match value {
+                Some(value) => batch.insert(&key[..], &value[..]),
+                None => batch.remove(&key[..]),
+            }
+        }
+        batch.insert(APPLIED, &position.to_be_bytes());
+        self.db.apply_batch(batch).map_err(|error| failed(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_kill_left_while_sled_opened_is_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(SledTable::open(folder.path()).unwrap());
+        let left = folder.path().join("snap.00000000000000A0.generating");
+        fs::write(&left, b"half").unwrap();
+        let table = SledTable::open(folder.path()).unwrap();
+        assert!(!left.exists());
+        assert_eq!(table.applied().unwrap(), 0);
+    }
+
+    #[test]
+    fn the_applied_position_comes_with_the_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = Bytes::from_static(b"\x01key");
+        let table = SledTable::open(folder.path()).unwrap();
+        table.apply(7, &BTreeMap::from([(key.clone(), Some(Bytes::from_static(b"value")))])).unwrap();
+        table.sync().unwrap();
+        drop(table);
+        let table = SledTable::open(folder.path()).unwrap();
+        assert_eq!(table.applied().unwrap(), 7);
+        assert_eq!(table.get(&key).unwrap().unwrap(), "value");
+    }
+}
