@@ -1,0 +1,6 @@
+//! The exported operations: read, ask the rules, call area parts, write, publish.
+
+mod orders;
+mod price_list;
+mod pricing;
+mod supply;

@@ -1,0 +1,58 @@
+//! Requests that the kernel refused.
+
+use std::fmt;
+
+use crate::private::wit::forecourt::kernel::{events, storage};
+
+/// The kernel refused a request, or gave back a record that is not of the expected type.
+///
+/// Most of these mean that the plugin and its manifest disagree. `?` turns one into the `other` case of an operation's error.
+#[derive(Debug, Clone, PartialEq)]
+pub enum KernelError {
+    /// Storage refused.
+    Storage(storage::Error),
+    /// The event bus refused.
+    Events(events::Error),
+    /// A record is not of its collection's type, or a value has no JSON form.
+    Json(String),
+}
+
+impl KernelError {
+    /// The error as a code for the `other` case, after writing a line to the kernel's log.
+    #[must_use]
+    pub fn logged(&self) -> String {
+        let code = self.to_string();
+        crate::log::error(&code, &[]);
+        code
+    }
+}
+
+impl fmt::Display for KernelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Storage(error) => write!(f, "storage: {error:?}"),
+            Self::Events(error) => write!(f, "events: {error:?}"),
+            Self::Json(error) => write!(f, "json: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for KernelError {}
+
+impl From<storage::Error> for KernelError {
+    fn from(error: storage::Error) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl From<events::Error> for KernelError {
+    fn from(error: events::Error) -> Self {
+        Self::Events(error)
+    }
+}
+
+impl From<serde_json::Error> for KernelError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(error.to_string())
+    }
+}
