@@ -1,0 +1,47 @@
+//! The commands that ask a running kernel, and `limits`, which needs none.
+
+pub(crate) mod call;
+pub(crate) mod limits;
+pub(crate) mod modules;
+pub(crate) mod people;
+pub(crate) mod plugins;
+pub(crate) mod sign_in;
+
+use std::io::Read;
+
+use serde_json::Value;
+
+use crate::failure::Failure;
+
+/// JSON from an argument: the text itself, `@FILE`, or `-` for standard input.
+fn json_argument(argument: &str) -> Result<Value, Failure> {
+    let text = match argument {
+        "-" => {
+            let mut text = String::new();
+            std::io::stdin().lock().read_to_string(&mut text)?;
+            text
+        }
+        argument => match argument.strip_prefix('@') {
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|error| Failure::usage(format!("`{path}` was not read: {error}")))?,
+            None => argument.to_owned(),
+        },
+    };
+    serde_json::from_str(&text).map_err(|error| Failure::usage(format!("that is no JSON: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_given_as_text_or_in_a_file() {
+        assert_eq!(json_argument("{\"a\": [1]}").unwrap(), serde_json::json!({"a": [1]}));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        std::fs::write(&path, "{\"b\": 2}").unwrap();
+        assert_eq!(json_argument(&format!("@{}", path.display())).unwrap(), serde_json::json!({"b": 2}));
+        assert!(json_argument("@/nowhere").unwrap_err().to_string().starts_with("`/nowhere` was not read"));
+        assert!(json_argument("{a}").unwrap_err().to_string().starts_with("that is no JSON"));
+    }
+}

@@ -1,0 +1,65 @@
+//! The data folder: where its parts lie, and what to say when it cannot be opened.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use forecourt_storage::{Engine, LogEngine, LogOptions, RealFiles};
+
+use crate::failure::{Exit, Failure};
+use crate::output::Progress;
+
+/// The folder that holds everything of a deployment.
+#[derive(Debug)]
+pub(crate) struct DataFolder<'a>(&'a Path);
+
+impl<'a> DataFolder<'a> {
+    pub(crate) fn new(path: &'a Path) -> Self {
+        Self(path)
+    }
+
+    /// Whether storage was ever opened here.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.storage().exists()
+    }
+
+    fn storage(&self) -> PathBuf {
+        self.0.join("storage")
+    }
+
+    /// Where compiled components are kept; not part of a backup.
+    pub(crate) fn artefacts(&self) -> PathBuf {
+        self.0.join("cache")
+    }
+
+    /// What to tell someone whose folder is empty.
+    pub(crate) fn not_begun(&self) -> Failure {
+        let path = self.0.display();
+        Failure::new(
+            Exit::Data,
+            format!(
+                "the data folder `{path}` is empty and nobody could sign in: begin it with\n  \
+                 forecourt init --data {path} --group GROUP --admin USER\nor try the demo with\n  forecourt serve --demo"
+            ),
+        )
+    }
+
+    /// Opens storage, making the folder where it is missing.
+    pub(crate) async fn open(&self, progress: Progress) -> Result<Arc<dyn Engine>, Failure> {
+        make_private(self.0).map_err(|error| {
+            Failure::new(
+                Exit::Data,
+                format!("the data folder `{}` cannot be made or written: {error}", self.0.display()),
+            )
+        })?;
+        let step = progress.begin(format!("opening the data folder {}", self.0.display()));
+        let engine = LogEngine::open(&self.storage(), Arc::new(RealFiles), LogOptions::default()).await?;
+        step.done();
+        Ok(engine)
+    }
+}
+
+/// Personal data lie here: nobody else of the machine is to read them.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
