@@ -1,77 +1,25 @@
-//! Running a transaction until it commits.
-//!
-//! `storage::transact` takes an async closure. Where one borrows, the compiler can't show its future to be `Send`, and all of this crate's are awaited
-//! by tasks that move between threads. So the loop is written out, once, as macros over [`Attempts`].
-
-use std::time::Duration;
-
-use forecourt_base::GroupId;
-use forecourt_storage::{Mode, StorageError, Transaction, backoff_ms};
-
-use crate::Auth;
-use crate::error::AuthError;
-
-/// The attempts of one transaction: with pauses between them, the last with other commits of the group kept out.
-pub(crate) struct Attempts<'a> {
-    auth: &'a Auth,
-    mode: Mode,
-    group: Option<&'a GroupId>,
-    pause_ms: Option<u64>,
-    number: usize,
-}
-
-impl<'a> Attempts<'a> {
-    pub(crate) fn new(auth: &'a Auth, mode: Mode, group: Option<&'a GroupId>) -> Self {
-        Self { auth, mode, group, pause_ms: Some(0), number: 0 }
-    }
-
-    pub(crate) async fn begin(&mut self) -> Result<Transaction, AuthError> {
-        let engine = &self.auth.engine;
-        self.pause_ms = backoff_ms(self.number, self.auth.random.as_ref());
-        self.number += 1;
-        Ok(match self.pause_ms {
-            Some(_) => Transaction::begin(engine, self.group.cloned(), self.mode)?,
-            None => Transaction::begin_exclusive(engine, engine.exclusive(self.group).await, self.mode)?,
-        })
-    }
-
-    /// Commits what succeeded. None when the transaction is to be run again.
-    pub(crate) async fn end<T>(
-        &self,
-        transaction: Transaction,
-        result: Result<T, AuthError>,
-    ) -> Option<Result<T, AuthError>> {
-        let result = match (transaction.conflicted(), result) {
-            (true, _) => Err(StorageError::Conflict.into()),
-            (false, Err(error)) => Err(error),
-            (false, Ok(value)) => transaction.commit().await.map(|_| value).map_err(AuthError::from),
-        };
-        match (&result, self.pause_ms) {
-            (Err(AuthError::Storage(StorageError::Conflict)), Some(0)) => tokio::task::yield_now().await,
-            (Err(AuthError::Storage(StorageError::Conflict)), Some(pause_ms)) => {
-                tokio::time::sleep(Duration::from_millis(pause_ms)).await;
-            }
-            _ => return Some(result),
-        }
-        None
-    }
-}
+//! Running a transaction until it commits: the loop over [`Attempts`](forecourt_storage::Attempts) written out once, as macros, since the
+//! future of a generic async closure that borrows is not known to be `Send`, and all of this crate's are awaited by tasks that move between threads.
 
 /// Runs a block with `?` and `return` of its own in a transaction of the group, again after conflicts.
 macro_rules! transaction {
     ($auth:expr, $mode:ident, $group:expr, |$tx:ident| $body:block) => {{
-        let mut attempts = $crate::attempt::Attempts::new($auth, forecourt_storage::Mode::$mode, $group);
+        let auth: &$crate::Auth = $auth;
+        let mut attempts = forecourt_storage::Attempts::new(&auth.engine, $group, auth.random.as_ref())
+            .with_mode(forecourt_storage::Mode::$mode);
         loop {
             let mut transaction = match attempts.begin().await {
                 Ok(transaction) => transaction,
-                Err(error) => break Err(error),
+                Err(error) => break Err($crate::error::AuthError::from(error)),
             };
             let result: Result<_, $crate::error::AuthError> = {
                 let $tx = &mut transaction;
                 async { $body }.await
             };
-            if let Some(result) = attempts.end(transaction, result).await {
-                break result;
+            match attempts.end(transaction, result).await {
+                Ok(None) => {}
+                Ok(Some(value)) => break Ok(value),
+                Err(error) => break Err(error),
             }
         }
     }};

@@ -63,6 +63,14 @@ fn config(purpose: Purpose) -> Config {
     config
 }
 
+/// Says at start what this machine's Linux lacks: without PAGEMAP_SCAN (before 6.7) a used instance's memory is reset by other means,
+/// and calls cost more.
+pub(crate) fn warn_of_fallbacks() {
+    if !PoolingAllocationConfig::is_pagemap_scan_available() {
+        tracing::warn!("this Linux has no PAGEMAP_SCAN (it came with 6.7): every call takes longer");
+    }
+}
+
 /// Makes an engine. Engines of both purposes accept one another's compiled code.
 pub(crate) fn build(purpose: Purpose) -> Result<Engine, KernelError> {
     Engine::new(&config(purpose)).map_err(|error| KernelError::Engine(format!("{error:#}")))

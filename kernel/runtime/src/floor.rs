@@ -9,8 +9,9 @@ use std::sync::Arc;
 use forecourt_auth::Principal;
 use forecourt_base::{OperationPath, Scope};
 use forecourt_registry::{Generation, Module};
+use forecourt_schema::Interface;
 use forecourt_storage::{Mode, Transaction};
-use wasmtime::component::{InstancePre, Linker, Val};
+use wasmtime::component::{ComponentExportIndex, InstancePre, Linker, Val};
 use wasmtime::{Store, StoreContextMut};
 
 use crate::budget::{Bounds, Budget};
@@ -29,13 +30,14 @@ pub struct Floor {
     generation: Arc<Generation>,
     module: Arc<Module>,
     loaded: Arc<Loaded>,
-    export: Arc<Export>,
+    operation: OperationPath,
+    index: ComponentExportIndex,
     pre: InstancePre<CallState>,
 }
 
 impl std::fmt::Debug for Floor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Floor").field("operation", &self.export.path).finish_non_exhaustive()
+        f.debug_struct("Floor").field("operation", &self.operation).finish_non_exhaustive()
     }
 }
 
@@ -71,7 +73,10 @@ impl Floor {
         wasi::link(&mut linker, &component).map_err(wrong)?;
         for (interface, _) in module.schema.area_imports() {
             let area = interface.id.area().ok_or_else(|| missing(&interface.id))?;
-            let provider = generation.provider(scope.store.as_ref(), &area).ok_or_else(|| missing(&area))?;
+            let Some(provider) = generation.provider(scope.store.as_ref(), &area) else {
+                absent(&mut linker, interface).map_err(wrong)?;
+                continue;
+            };
             let loaded = kernel.load(provider).await.map_err(|_| missing(&area))?;
             let mut instance = linker.instance(&interface.id.to_string()).map_err(wrong)?;
             for imported in &interface.operations {
@@ -100,7 +105,11 @@ impl Floor {
             origin: Arc::new(origin),
             pre: linker.instantiate_pre(&component).map_err(wrong)?,
             module: Arc::clone(module),
-            export: Arc::clone(export),
+            operation: operation.clone(),
+            index: component
+                .get_export_index(None, &export.interface.to_string())
+                .and_then(|instance| component.get_export_index(Some(&instance), &export.operation.name))
+                .ok_or_else(|| missing(operation))?,
             loaded,
             generation: Arc::clone(&generation),
         })
@@ -120,7 +129,7 @@ impl Floor {
         let tree = Tree::new(kernel, origin, transaction, ground, budget, Numbers::default());
         let mut results = [Val::Bool(false)];
         let (module, loaded) = (&self.module, &self.loaded);
-        let tree = bare(Box::new(tree), (module, loaded), &self.pre, &self.export, params, &mut results).await;
+        let tree = bare(Box::new(tree), (module, loaded), &self.pre, self.index, params, &mut results).await;
         let tree = tree.map_err(|error| CallError::Internal(format!("{error:#}")))?;
         tree.transaction.commit().await?;
         let [result] = results;
@@ -128,11 +137,21 @@ impl Floor {
     }
 }
 
+/// Nobody serves the interface here: a call of it ends the call.
+fn absent(linker: &mut Linker<CallState>, interface: &Interface) -> wasmtime::Result<()> {
+    let mut instance = linker.instance(&interface.id.to_string())?;
+    for imported in &interface.operations {
+        let name = interface.id.to_string();
+        instance.func_new(&imported.name, move |_, _, _, _| Err(Abort::NotEnabled(name.clone()).into()))?;
+    }
+    Ok(())
+}
+
 async fn bare(
     tree: Box<Tree>,
     (module, loaded): (&Arc<Module>, &Arc<Loaded>),
     pre: &InstancePre<CallState>,
-    export: &Export,
+    export: ComponentExportIndex,
     params: &[Val],
     results: &mut [Val],
 ) -> wasmtime::Result<Box<Tree>> {
@@ -141,7 +160,7 @@ async fn bare(
     store.set_epoch_deadline(u64::MAX / 2);
     let instance = pre.instantiate_async(&mut store).await?;
     let lost = || Abort::Internal("an export vanished".to_owned());
-    let function = instance.get_func(&mut store, export.index).ok_or_else(lost)?;
+    let function = instance.get_func(&mut store, export).ok_or_else(lost)?;
     function.call_async(&mut store, params, results).await?;
     Ok(store.into_data().finish().ok_or_else(lost)?)
 }
@@ -154,7 +173,7 @@ async fn nested(
 ) -> wasmtime::Result<()> {
     let tree = store.data_mut().take_tree()?;
     let Callee { module, loaded, export } = callee;
-    let tree = bare(tree, (module, loaded), loaded.pre(), export, params, results).await?;
+    let tree = bare(tree, (module, loaded), loaded.pre(), export.index, params, results).await?;
     store.data_mut().put_tree(tree);
     Ok(())
 }

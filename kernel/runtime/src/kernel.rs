@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, Semaphore};
 use wasmtime::component::Component;
 
 use crate::compile::{Artefacts, Compiler};
-use crate::engine::{Purpose, Ticker, build};
+use crate::engine::{Purpose, Ticker, build, warn_of_fallbacks};
 use crate::error::Abort;
 use crate::loaded::Loaded;
 use crate::metrics::Metrics;
@@ -69,6 +69,7 @@ impl Kernel {
     /// answers 500 when it is called.
     pub async fn open(options: KernelOptions) -> Result<Arc<Self>, KernelError> {
         let KernelOptions { storage, clock, random, artefacts, compiler } = options;
+        warn_of_fallbacks();
         let engine = build(Purpose::Run)?;
         let ticker = Ticker::start(&engine)?;
         let kernel = Arc::new(Self {

@@ -41,15 +41,22 @@ pub struct Attempts<'a> {
     engine: &'a Arc<dyn Engine>,
     group: Option<&'a GroupId>,
     random: &'a dyn Random,
+    mode: Mode,
     attempt: usize,
     pause_ms: Option<u64>,
 }
 
 impl<'a> Attempts<'a> {
-    /// Attempts at a transaction of `group`, or of the deployment.
+    /// Attempts at a transaction of `group`, or of the deployment, that may write.
     #[must_use]
     pub fn new(engine: &'a Arc<dyn Engine>, group: Option<&'a GroupId>, random: &'a dyn Random) -> Self {
-        Self { engine, group, random, attempt: 0, pause_ms: None }
+        Self { engine, group, random, mode: Mode::ReadWrite, attempt: 0, pause_ms: None }
+    }
+
+    /// The same in `mode`.
+    #[must_use]
+    pub fn with_mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
     }
 
     /// Begins the next attempt.
@@ -59,8 +66,8 @@ impl<'a> Attempts<'a> {
     pub async fn begin(&mut self) -> Result<Transaction, StorageError> {
         self.pause_ms = backoff_ms(self.attempt, self.random);
         match self.pause_ms {
-            Some(_) => Transaction::begin(self.engine, self.group.cloned(), Mode::ReadWrite),
-            None => Transaction::begin_exclusive(self.engine, self.engine.exclusive(self.group).await, Mode::ReadWrite),
+            Some(_) => Transaction::begin(self.engine, self.group.cloned(), self.mode),
+            None => Transaction::begin_exclusive(self.engine, self.engine.exclusive(self.group).await, self.mode),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use forecourt_base::{GroupId, Scope, Timestamp, UserId};
-use forecourt_storage::{Direction, IndexRange, KeyRange, Transaction};
+use forecourt_storage::{Direction, IndexRange, Transaction};
 
 use super::{Acting, Trail, What, rules};
 use crate::error::AuthError;
@@ -114,7 +114,7 @@ pub(crate) async fn put_user(
     let id = &record.user.id;
     let mut taken = load_user(tx, group, Some(id)).await?.is_some() || load_user(tx, None, Some(id)).await?.is_some();
     if group.is_none() {
-        for group in group_ids(auth, tx).await? {
+        for group in crate::groups::ids(auth, tx).await? {
             taken |= load_user(tx, Some(&group), Some(id)).await?.is_some();
         }
     }
@@ -122,21 +122,6 @@ pub(crate) async fn put_user(
         return Err(AuthError::exists("user", id));
     }
     write(auth, tx, trail, group, record).await
-}
-
-async fn group_ids(auth: &Auth, tx: &mut Transaction) -> Result<Vec<GroupId>, AuthError> {
-    let (mut range, mut ids) = (KeyRange::all(), Vec::new());
-    loop {
-        let rows = tx.scan(&auth.spaces.groups, &range, Direction::Forward, forecourt_base::limits::PAGE_ROWS).await?;
-        for row in &rows.items {
-            let id = std::str::from_utf8(&row.key).ok().and_then(|id| GroupId::new(id).ok());
-            ids.push(id.ok_or(AuthError::Corrupt { what: "group" })?);
-        }
-        match rows.items.last() {
-            Some(last) if rows.more => range = range.after(&last.key),
-            _ => return Ok(ids),
-        }
-    }
 }
 
 async fn write(

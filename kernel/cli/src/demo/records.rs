@@ -69,7 +69,7 @@ const RATES: [(&str, i64); 3] = [("mechanical", 18_000), ("electrical", 22_000),
 pub(super) async fn make(stage: &Stage<'_>) -> Result<(), Failure> {
     parts(stage).await?;
     price_list(stage).await?;
-    for visit in visits::all() {
+    for visit in &visits::ALL {
         visit.make(stage).await?;
     }
     Ok(())

@@ -1,0 +1,13 @@
+//! The guest `probe`.
+
+mod accounts;
+mod counters;
+mod effects;
+mod holds;
+
+forecourt_sdk::plugin!(Probe);
+
+struct Probe;
+
+/// Most rows of one page.
+const PAGE_ROWS: u32 = 200;

@@ -1,0 +1,8 @@
+//! The guest `relay`.
+
+mod shelves;
+mod trips;
+
+forecourt_sdk::plugin!(Relay);
+
+struct Relay;

@@ -1,0 +1,22 @@
+//! The kernel as a whole: the built program, driven over HTTP and by its command line.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what fails in a test's own words fails the test"
+)]
+
+mod commands;
+mod edges;
+mod guarded;
+mod hostile;
+mod kill;
+mod overload;
+mod races;
+mod repair;
+mod requests;
+mod schema;
+mod supply;
+mod tour;
+mod transactions;
