@@ -33,8 +33,11 @@ impl Timestamp {
     /// RFC 3339 in UTC with milliseconds: `2026-01-10T08:30:00.000Z`. Instants outside the years -9999 to 9999 give the nearest end.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
-        let instant = jiff::Timestamp::from_millisecond(self.0)
-            .unwrap_or(if self.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX });
+        let instant = jiff::Timestamp::from_millisecond(self.0).unwrap_or(if self.0 < 0 {
+            jiff::Timestamp::MIN
+        } else {
+            jiff::Timestamp::MAX
+        });
         format!("{instant:.3}")
     }
 }

@@ -21,7 +21,10 @@ pub trait Random: Send + Sync + fmt::Debug {
 pub struct OsRandom;
 
 impl Random for OsRandom {
-    #[expect(clippy::expect_used, reason = "without randomness no token or password hash may be made, so the kernel stops")]
+    #[expect(
+        clippy::expect_used,
+        reason = "without randomness no token or password hash may be made, so the kernel stops"
+    )]
     #[expect(clippy::disallowed_methods, reason = "the one place where the operating system's generator is asked")]
     fn fill(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("the operating system gives random bytes");

@@ -16,10 +16,11 @@ use serde_json::Value;
 use tokio::time::Instant;
 use wasmtime::component::Val;
 
-use crate::error::CallError;
 use crate::audit;
 use crate::budget::{Bounds, Budget};
+use crate::detached::Detached;
 use crate::error::Abort;
+use crate::error::CallError;
 use crate::idempotency::{self, Kept};
 use crate::invoke::{Target, invoke};
 use crate::json;
@@ -108,18 +109,18 @@ impl Kernel {
     }
 }
 
-/// Runs the call in a task of its own: a client that goes away does not end it.
+/// Runs the call to its end: a client that goes away does not end it.
 async fn detached(kernel: Arc<Kernel>, call: Call, arguments: Arguments) -> Result<Answered, CallError> {
     let wait = Duration::from_millis(Bounds::CALL.wall_ms);
     let permit = match tokio::time::timeout(wait, Arc::clone(&kernel.roots).acquire_owned()).await {
         Ok(Ok(permit)) => permit,
         Ok(Err(_)) | Err(_) => return Err(CallError::Full),
     };
-    let task = tokio::spawn(async move {
+    let run = async move {
         let _permit = permit;
         Root::new(kernel, call, arguments).run().await
-    });
-    task.await.unwrap_or_else(|error| Err(CallError::Internal(error.to_string())))
+    };
+    Detached::new(run).await
 }
 
 /// A root call over all its attempts.
@@ -145,7 +146,7 @@ struct Prepared {
 /// What one attempt came to.
 enum Attempt {
     /// Commit this and then answer.
-    Commit(Transaction, Result<Answered, CallError>),
+    Commit(Box<Transaction>, Result<Answered, CallError>),
     /// Nothing is to be committed.
     Done(Result<Answered, CallError>),
 }
@@ -157,7 +158,7 @@ impl Root {
             scope: call.scope.clone(),
             request_id: call.request_id.as_str().into(),
             started: kernel.clock().now(),
-            seed: kernel.random().next_u64(),
+            seed: kernel.next_seed(),
         });
         let name = &call.operation.operation;
         let command = OperationKind::of(name) == OperationKind::Command;
@@ -186,7 +187,11 @@ impl Root {
             let wait = backoff_ms(attempt, self.kernel.random());
             let transaction = match wait {
                 Some(wait_ms) => {
-                    if wait_ms > 0 && tokio::time::timeout_at(deadline, tokio::time::sleep(Duration::from_millis(wait_ms))).await.is_err() {
+                    if wait_ms > 0
+                        && tokio::time::timeout_at(deadline, tokio::time::sleep(Duration::from_millis(wait_ms)))
+                            .await
+                            .is_err()
+                    {
                         return Err(CallError::Timeout);
                     }
                     self.begin()?
@@ -280,7 +285,9 @@ impl Root {
     fn prepare(&self, export: &Export) -> Result<Prepared, CallError> {
         let arguments = match &self.arguments {
             Arguments::Json(arguments) => arguments.clone(),
-            Arguments::Values(params) => return Ok(Prepared { params: params.clone(), warnings: Vec::new(), kept: None }),
+            Arguments::Values(params) => {
+                return Ok(Prepared { params: params.clone(), warnings: Vec::new(), kept: None });
+            }
         };
         let (arguments, warnings) =
             forecourt_schema::normalise_params(&export.operation.params, arguments, self.origin.started)
@@ -355,7 +362,7 @@ impl Root {
             Ok(value) => Ok(Answered { value, warnings, replayed: false }),
             Err(error) => Err(idempotency::domain(failed.unwrap_or_default(), error, false)),
         };
-        Ok(if self.command { Attempt::Commit(transaction, answer) } else { Attempt::Done(answer) })
+        Ok(if self.command { Attempt::Commit(Box::new(transaction), answer) } else { Attempt::Done(answer) })
     }
 
     fn audit_entry(&self, outcome: Outcome) -> AuditEntry {

@@ -162,7 +162,12 @@ impl Artefacts {
     }
 
     /// The component of these bytes, from the folder or compiled anew.
-    pub(crate) async fn component(&self, engine: &Engine, digest: &[u8; 32], bytes: &[u8]) -> Result<Component, KernelError> {
+    pub(crate) async fn component(
+        &self,
+        engine: &Engine,
+        digest: &[u8; 32],
+        bytes: &[u8],
+    ) -> Result<Component, KernelError> {
         let prefix = [digest.as_slice(), fingerprint(engine).as_slice()].concat();
         let path = self.folder.as_ref().map(|folder| folder.join(file_name(&prefix)));
         if let Some(artefact) = path.as_deref().and_then(|path| self.read(path, &prefix)) {
@@ -216,7 +221,10 @@ fn fingerprint(engine: &Engine) -> [u8; 8] {
     hasher.finish().to_be_bytes()
 }
 
-#[expect(unsafe_code, reason = "INVARIANT (own-code): the artefact was made by this kernel's compiler and its tag was verified")]
+#[expect(
+    unsafe_code,
+    reason = "INVARIANT (own-code): the artefact was made by this kernel's compiler and its tag was verified"
+)]
 fn load(engine: &Engine, artefact: &[u8]) -> Result<Component, KernelError> {
     unsafe { Component::deserialize(engine, artefact) }.map_err(|error| KernelError::Engine(format!("{error:#}")))
 }

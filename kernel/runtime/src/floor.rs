@@ -86,11 +86,12 @@ impl Floor {
                     loaded: Arc::clone(&loaded),
                     export: Arc::clone(export),
                 });
-                instance.func_new_async(&imported.name, move |store, _, params, results| {
-                    let callee = Arc::clone(&callee);
-                    Box::new(async move { nested(store, &callee, params, results).await })
-                })
-                .map_err(wrong)?;
+                instance
+                    .func_new_async(&imported.name, move |store, _, params, results| {
+                        let callee = Arc::clone(&callee);
+                        Box::new(async move { nested(store, &callee, params, results).await })
+                    })
+                    .map_err(wrong)?;
             }
         }
         let origin = Origin {
@@ -107,7 +108,7 @@ impl Floor {
             module: Arc::clone(module),
             operation: operation.clone(),
             index: component
-                .get_export_index(None, &export.interface.to_string())
+                .get_export_index(None, export.interface.to_string())
                 .and_then(|instance| component.get_export_index(Some(&instance), &export.operation.name))
                 .ok_or_else(|| missing(operation))?,
             loaded,

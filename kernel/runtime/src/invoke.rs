@@ -54,7 +54,12 @@ pub(crate) async fn invoke(
     (tree, outcome)
 }
 
-async fn run(store: &mut Store<CallState>, target: &Target, params: &[Val], results: &mut [Val]) -> wasmtime::Result<()> {
+async fn run(
+    store: &mut Store<CallState>,
+    target: &Target,
+    params: &[Val],
+    results: &mut [Val],
+) -> wasmtime::Result<()> {
     let instance = target.loaded.pre().instantiate_async(&mut *store).await?;
     let function = instance
         .get_func(&mut *store, target.export.index)

@@ -52,7 +52,9 @@ pub(crate) fn to_val(ty: &Type, value: &Value) -> Result<Val, ShapeError> {
         Type::F64 => Val::Float64(float(value, ty)?),
         Type::Char => Val::Char(text(value, ty)?.chars().next().ok_or_else(|| mismatch(ty))?),
         Type::String => Val::String(text(value, ty)?.to_owned()),
-        Type::List(item) => Val::List(items(value, ty)?.iter().map(|value| to_val(item, value)).collect::<Result<_, _>>()?),
+        Type::List(item) => {
+            Val::List(items(value, ty)?.iter().map(|value| to_val(item, value)).collect::<Result<_, _>>()?)
+        }
         Type::Tuple(types) => {
             let values = items(value, ty)?;
             if values.len() != types.len() {
@@ -136,7 +138,9 @@ pub(crate) fn from_val(ty: &Type, val: &Val) -> Result<Value, ShapeError> {
         (_, Val::U16(value)) => (*value).into(),
         (_, Val::U32(value)) => (*value).into(),
         (_, Val::U64(value)) => i64::try_from(*value).map_or_else(|_| value.to_string().into(), exact),
-        (_, Val::Float32(value)) => Number::from_f64(f64::from(*value)).map(Value::Number).ok_or_else(|| mismatch(ty))?,
+        (_, Val::Float32(value)) => {
+            Number::from_f64(f64::from(*value)).map(Value::Number).ok_or_else(|| mismatch(ty))?
+        }
         (_, Val::Float64(value)) => Number::from_f64(*value).map(Value::Number).ok_or_else(|| mismatch(ty))?,
         (_, Val::Char(value)) => value.to_string().into(),
         (_, Val::String(value)) => value.as_str().into(),

@@ -6,13 +6,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use forecourt_auth::Auth;
-use forecourt_base::{Clock, GroupId, Random, limits};
-use forecourt_schema::PluginSchema;
+use forecourt_base::{Clock, GroupId, Random, SeededRandom, limits};
 use forecourt_registry::{Generation, Module, Registry};
+use forecourt_schema::PluginSchema;
 use forecourt_storage::{Engine as Storage, Mode, StorageError, Transaction};
 use tokio::sync::{Mutex, Semaphore};
 use wasmtime::component::Component;
 
+use crate::KernelError;
 use crate::compile::{Artefacts, Compiler};
 use crate::engine::{Purpose, Ticker, build, warn_of_fallbacks};
 use crate::error::Abort;
@@ -20,7 +21,6 @@ use crate::loaded::Loaded;
 use crate::metrics::Metrics;
 use crate::nested::Plans;
 use crate::series::Series;
-use crate::KernelError;
 
 /// What a kernel is made of.
 #[derive(Debug)]
@@ -53,6 +53,7 @@ pub struct Kernel {
     series: Series,
     pub(crate) roots: Arc<Semaphore>,
     metrics: Metrics,
+    seeds: SeededRandom,
 }
 
 impl std::fmt::Debug for Kernel {
@@ -83,6 +84,7 @@ impl Kernel {
             series: Series::new(Arc::clone(&storage), Arc::clone(&random)),
             roots: Arc::new(Semaphore::new(limits::ROOT_CALLS)),
             metrics: Metrics::default(),
+            seeds: SeededRandom::new(random.next_u64()),
             engine,
             storage,
             clock,
@@ -126,6 +128,11 @@ impl Kernel {
         &self.registry
     }
 
+    /// A seed for one call's randomness, which guests see: no secret is made of it.
+    pub(crate) fn next_seed(&self) -> u64 {
+        self.seeds.next_u64()
+    }
+
     pub(crate) fn plans(&self) -> &Plans {
         &self.plans
     }
@@ -139,7 +146,9 @@ impl Kernel {
         if let Some(loaded) = self.loaded.read().unwrap_or_else(PoisonError::into_inner).get(&module.sha256) {
             return Ok(Arc::clone(loaded));
         }
-        self.load_anew(&module.sha256, &module.schema).await.map_err(|error| Abort::Internal(format!("plugin `{}`: {error}", module.plugin)))
+        self.load_anew(&module.sha256, &module.schema)
+            .await
+            .map_err(|error| Abort::Internal(format!("plugin `{}`: {error}", module.plugin)))
     }
 
     /// Loads a version that no module refers to yet.

@@ -17,6 +17,7 @@ mod budget;
 mod call;
 mod compile;
 mod convert;
+mod detached;
 mod engine;
 mod error;
 pub mod floor;
@@ -40,4 +41,3 @@ pub use error::{CallError, KernelError};
 pub use kernel::{Kernel, KernelOptions};
 pub use metrics::Metrics;
 pub use operate::Acting;
-

@@ -52,7 +52,7 @@ impl Loaded {
         let mut exports: HashMap<_, Vec<Arc<Export>>> = HashMap::new();
         for interface in &schema.exports {
             let instance = component
-                .get_export_index(None, &interface.id.to_string())
+                .get_export_index(None, interface.id.to_string())
                 .ok_or_else(|| KernelError::Engine(format!("the component has no export `{}`", interface.id)))?;
             for operation in &interface.operations {
                 let index = component.get_export_index(Some(&instance), &operation.name).ok_or_else(|| {

@@ -83,9 +83,10 @@ async fn call(
     let state = store.data_mut();
     let importer = Arc::clone(&state.loaded);
     let by = Arc::clone(&state.module);
-    let grant = by.grant.import(&imported.name, &imported.operation.name).ok_or_else(|| {
-        Abort::Denied(format!("plugin-not-granted:{}.{}", imported.name, imported.operation.name))
-    })?;
+    let grant = by
+        .grant
+        .import(&imported.name, &imported.operation.name)
+        .ok_or_else(|| Abort::Denied(format!("plugin-not-granted:{}.{}", imported.name, imported.operation.name)))?;
     let tree = state.tree()?;
     let store_id = tree.origin.scope.store.clone();
     let Some(module) = tree.generation.provider(store_id.as_ref(), &imported.area).cloned() else {
@@ -94,7 +95,10 @@ async fn call(
     let loaded = tree.kernel.load(&module).await?;
     let plan = tree.kernel.plans().get_or_make((importer.id, imported.number, loaded.id), || {
         let export = loaded.serving(&imported.interface, &imported.operation.name)?;
-        Plan::new(imported, Target { module: Arc::clone(&module), loaded: Arc::clone(&loaded), export: Arc::clone(export) })
+        Plan::new(
+            imported,
+            Target { module: Arc::clone(&module), loaded: Arc::clone(&loaded), export: Arc::clone(export) },
+        )
     });
     let Some(plan) = plan else { return not_enabled(imported, results) };
     let target = plan.target_in(module);

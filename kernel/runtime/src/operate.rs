@@ -19,9 +19,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use work::Work;
 
+use crate::KernelError;
 use crate::audit;
 use crate::kernel::Kernel;
-use crate::KernelError;
 
 /// On whose behalf, and by which request, an operator's action runs.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +86,13 @@ impl Kernel {
     ///
     /// # Errors
     /// [`KernelError`]: `Auth` without the right to operate; `Registry` when others require it and `force` is not set.
-    pub async fn disable(&self, by: Acting<'_>, scope: &Scope, area: &Area, force: bool) -> Result<Disabled, KernelError> {
+    pub async fn disable(
+        &self,
+        by: Acting<'_>,
+        scope: &Scope,
+        area: &Area,
+        force: bool,
+    ) -> Result<Disabled, KernelError> {
         self.acting(by, scope, "disable", work::Disable { scope, area, force }).await
     }
 
@@ -180,7 +186,13 @@ impl Kernel {
     }
 
     /// Authorises, acts and audits in one transaction; a refusal is audited in one of its own.
-    async fn acting<W: Work>(&self, by: Acting<'_>, scope: &Scope, action: &str, work: W) -> Result<W::Output, KernelError> {
+    async fn acting<W: Work>(
+        &self,
+        by: Acting<'_>,
+        scope: &Scope,
+        action: &str,
+        work: W,
+    ) -> Result<W::Output, KernelError> {
         let mut attempts = Attempts::new(self.storage(), Some(&scope.group), self.random());
         let result = loop {
             let mut transaction = attempts.begin().await?;

@@ -81,7 +81,11 @@ fn empty_list() -> Val {
 }
 
 /// The answer of a function that is given: `Some(None)` where it has no result.
-fn answer(store: &mut StoreContextMut<'_, CallState>, name: &str, params: &[Val]) -> wasmtime::Result<Option<Option<Val>>> {
+fn answer(
+    store: &mut StoreContextMut<'_, CallState>,
+    name: &str,
+    params: &[Val],
+) -> wasmtime::Result<Option<Option<Val>>> {
     let nanos = |store: &mut StoreContextMut<'_, CallState>| -> Result<u64, Abort> {
         let millis = store.data_mut().tree()?.origin.started.as_millis();
         Ok(u64::try_from(millis).unwrap_or(0).saturating_mul(1_000_000))
@@ -113,7 +117,9 @@ fn answer(store: &mut StoreContextMut<'_, CallState>, name: &str, params: &[Val]
         "io/poll#[method]pollable.ready" => Val::Bool(true),
         "io/poll#[method]pollable.block" => return Ok(Some(None)),
         "io/poll#poll" => match params.first() {
-            Some(Val::List(polled)) => Val::List((0..polled.len()).map(|at| Val::U32(u32::try_from(at).unwrap_or(0))).collect()),
+            Some(Val::List(polled)) => {
+                Val::List((0..polled.len()).map(|at| Val::U32(u32::try_from(at).unwrap_or(0))).collect())
+            }
             _ => empty_list(),
         },
         "clocks/monotonic-clock#now" => Val::U64(nanos(store)?),
@@ -161,7 +167,8 @@ fn random_bytes(store: &mut StoreContextMut<'_, CallState>, params: &[Val]) -> w
 fn write(store: &mut StoreContextMut<'_, CallState>, params: &[Val]) -> wasmtime::Result<()> {
     let stream = rep(store, params.first())?;
     let Some(Val::List(bytes)) = params.get(1) else { return Ok(()) };
-    let bytes: Vec<u8> = bytes.iter().filter_map(|byte| if let Val::U8(byte) = byte { Some(*byte) } else { None }).collect();
+    let bytes: Vec<u8> =
+        bytes.iter().filter_map(|byte| if let Val::U8(byte) = byte { Some(*byte) } else { None }).collect();
     let text = String::from_utf8_lossy(&bytes);
     let level = if stream == STDERR { Level::Warn } else { Level::Info };
     line(store.data_mut(), level, text.trim_end(), "")

@@ -21,7 +21,8 @@ impl CallState {
             return Ok(Err(events::Error::TooLarge(limits::EVENT_PAYLOAD_BYTES as u64)));
         }
         let granted = self.module.grant.topics.contains(&topic);
-        let Some(declared) = self.module.schema.topics.iter().find(|declared| granted && *declared.name == *topic) else {
+        let Some(declared) = self.module.schema.topics.iter().find(|declared| granted && *declared.name == *topic)
+        else {
             return Ok(Err(events::Error::NotDeclared(topic)));
         };
         let declared = declared.clone();
@@ -63,11 +64,17 @@ impl CallState {
 
 fn check_payload(ty: &forecourt_schema::Type, payload: &str, now: Timestamp) -> Result<(), String> {
     let value: serde_json::Value = serde_json::from_str(payload).map_err(|error| error.to_string())?;
-    forecourt_schema::check_at(ty, &value, now).map_err(|errors| errors.first().map_or_else(String::new, ToString::to_string))
+    forecourt_schema::check_at(ty, &value, now)
+        .map_err(|errors| errors.first().map_or_else(String::new, ToString::to_string))
 }
 
 impl events::Host for CallState {
-    async fn publish(&mut self, topic: String, key: String, payload: String) -> wasmtime::Result<Result<(), events::Error>> {
+    async fn publish(
+        &mut self,
+        topic: String,
+        key: String,
+        payload: String,
+    ) -> wasmtime::Result<Result<(), events::Error>> {
         Ok(self.publish_event(None, topic, key, payload).await?)
     }
 

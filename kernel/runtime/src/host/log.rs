@@ -12,16 +12,25 @@ pub(crate) fn line(state: &mut CallState, level: log::Level, message: &str, fiel
     tree.budget.log(message.len() + fields.len())?;
     let (scope, request_id) = (&tree.origin.scope, &tree.origin.request_id);
     match level {
-        log::Level::Debug => tracing::debug!(target: TARGET, %plugin, %version, %scope, %request_id, fields, "{message}"),
+        log::Level::Debug => {
+            tracing::debug!(target: TARGET, %plugin, %version, %scope, %request_id, fields, "{message}")
+        }
         log::Level::Info => tracing::info!(target: TARGET, %plugin, %version, %scope, %request_id, fields, "{message}"),
         log::Level::Warn => tracing::warn!(target: TARGET, %plugin, %version, %scope, %request_id, fields, "{message}"),
-        log::Level::Error => tracing::error!(target: TARGET, %plugin, %version, %scope, %request_id, fields, "{message}"),
+        log::Level::Error => {
+            tracing::error!(target: TARGET, %plugin, %version, %scope, %request_id, fields, "{message}")
+        }
     }
     Ok(())
 }
 
 impl log::Host for CallState {
-    async fn write(&mut self, level: log::Level, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
+    async fn write(
+        &mut self,
+        level: log::Level,
+        message: String,
+        fields: Vec<(String, String)>,
+    ) -> wasmtime::Result<()> {
         self.enter("log")?;
         let fields: serde_json::Map<String, serde_json::Value> =
             fields.into_iter().map(|(name, value)| (name, value.into())).collect();

@@ -102,7 +102,12 @@ impl CallState {
         page(&rows, request, &prefix, |row| row.key.clone())
     }
 
-    async fn query_records(&mut self, request: &Listing, index: String, mut range: IndexRange) -> Answer<storage::Page> {
+    async fn query_records(
+        &mut self,
+        request: &Listing,
+        index: String,
+        mut range: IndexRange,
+    ) -> Answer<storage::Page> {
         let (number, space) = checked!(self.collection(&request.collection)?);
         let declared = self.declared(number)?;
         let Some(index) = declared.indexes.iter().find(|declared| *declared.name == *index) else {
@@ -117,9 +122,7 @@ impl CallState {
         let identity = format!("{name}\u{1}{range:?}");
         let cursor = checked!(request.cursor(&identity));
         let transaction = &mut self.tree()?.transaction;
-        let rows = transaction
-            .query(&space, &name, &range, request.direction, request.limit, cursor.as_deref())
-            .await;
+        let rows = transaction.query(&space, &name, &range, request.direction, request.limit, cursor.as_deref()).await;
         let rows = checked!(self.settle(rows)?);
         page(&rows, request, &identity, |row| row.cursor.clone())
     }
@@ -148,7 +151,9 @@ impl Listing {
 
     fn digest(&self, identity: &str) -> [u8; TOKEN_DIGEST_BYTES] {
         let mut hash = Sha256::new();
-        for part in [self.collection.as_bytes(), identity.as_bytes(), &[u8::from(self.direction == Direction::Backward)]] {
+        for part in
+            [self.collection.as_bytes(), identity.as_bytes(), &[u8::from(self.direction == Direction::Backward)]]
+        {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
@@ -196,9 +201,9 @@ fn page(
 }
 
 fn text(bytes: &[u8]) -> Result<String, Abort> {
-    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| {
-        Abort::Storage(StorageError::Corrupt { detail: "a record is not text".to_owned() })
-    })
+    std::str::from_utf8(bytes)
+        .map(str::to_owned)
+        .map_err(|_| Abort::Storage(StorageError::Corrupt { detail: "a record is not text".to_owned() }))
 }
 
 fn check_key(key: &str) -> Result<(), storage::Error> {
@@ -234,7 +239,11 @@ fn addable(declared: &Collection, field: &str) -> Option<String> {
         field.ty.resolved(),
         Type::S8 | Type::S16 | Type::S32 | Type::S64 | Type::U8 | Type::U16 | Type::U32 | Type::U64
     );
-    let indexed = declared.indexes.iter().flat_map(|index| &index.fields).any(|indexed| indexed.path.first() == Some(&field.json));
+    let indexed = declared
+        .indexes
+        .iter()
+        .flat_map(|index| &index.fields)
+        .any(|indexed| indexed.path.first() == Some(&field.json));
     (integer && !indexed).then(|| field.json.to_string())
 }
 
@@ -266,7 +275,11 @@ fn bound(bound: storage::Bound) -> Bound<Scalar> {
 }
 
 impl storage::Host for CallState {
-    async fn get(&mut self, collection: String, key: String) -> wasmtime::Result<Result<Option<String>, storage::Error>> {
+    async fn get(
+        &mut self,
+        collection: String,
+        key: String,
+    ) -> wasmtime::Result<Result<Option<String>, storage::Error>> {
         let (_, space) = checked!(self.collection(&collection)?);
         checked!(check_key(&key));
         let got = self.tree()?.transaction.get(&space, key.as_bytes()).await;
@@ -274,7 +287,12 @@ impl storage::Host for CallState {
         Ok(Ok(got.map(|value| text(&value)).transpose()?))
     }
 
-    async fn put(&mut self, collection: String, key: String, value: String) -> wasmtime::Result<Result<(), storage::Error>> {
+    async fn put(
+        &mut self,
+        collection: String,
+        key: String,
+        value: String,
+    ) -> wasmtime::Result<Result<(), storage::Error>> {
         Ok(self.put_record(collection, key, value).await?)
     }
 

@@ -34,17 +34,30 @@ fn types() -> impl Strategy<Value = Type> {
         Just(Type::Char),
         Just(Type::String),
         (1_usize..4).prop_map(|count| {
-            Type::Enum(Arc::new(Enum { name: "e".into(), docs: "".into(), owner: "o".into(), cases: plain_cases(count) }))
+            Type::Enum(Arc::new(Enum {
+                name: "e".into(),
+                docs: "".into(),
+                owner: "o".into(),
+                cases: plain_cases(count),
+            }))
         }),
         (1_usize..4).prop_map(|count| {
-            Type::Flags(Arc::new(Flags { name: "f".into(), docs: "".into(), owner: "o".into(), cases: plain_cases(count) }))
+            Type::Flags(Arc::new(Flags {
+                name: "f".into(),
+                docs: "".into(),
+                owner: "o".into(),
+                cases: plain_cases(count),
+            }))
         }),
     ];
     leaf.prop_recursive(3, 24, 4, |inner| {
         prop_oneof![
             inner.clone().prop_map(|ty| Type::List(Arc::new(ty))),
             // An option of an option has no JSON form that tells `none` from `some(none)`.
-            inner.clone().prop_filter("nested option", |ty| !matches!(ty, Type::Option(_))).prop_map(|ty| Type::Option(Arc::new(ty))),
+            inner
+                .clone()
+                .prop_filter("nested option", |ty| !matches!(ty, Type::Option(_)))
+                .prop_map(|ty| Type::Option(Arc::new(ty))),
             prop::collection::vec(inner.clone(), 1..4).prop_map(record),
             prop::collection::vec(inner.clone(), 1..4).prop_map(|types| Type::Tuple(types.into())),
             prop::collection::vec(prop::option::of(inner.clone()), 1..4).prop_map(variant),
