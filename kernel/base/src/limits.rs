@@ -89,6 +89,8 @@ limits! {
     STORAGE_CHUNK_BYTES: usize = 32 * KIB;
     /// a value that the kernel itself may store, such as a component
     STORAGE_VALUE_BYTES: usize = 32 * MIB;
+    /// bits of a sum that `add` may reach, fewer where the field is narrower
+    ADD_SUM_BITS: usize = 64;
     /// index entries of one record
     RECORD_INDEX_ENTRIES: usize = 64;
     /// records in one page

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY};
-use axum::http::header::{X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, REFERRER_POLICY};
+use axum::http::header::{STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
@@ -34,7 +34,7 @@ pub(crate) async fn outer(State(app): State<App>, mut request: Request, next: Ne
     let kernel = app.kernel();
     let asked = Arc::new(Circumstances::of(request.headers(), peer, kernel.clock(), kernel.random()));
     request.extensions_mut().insert(Asked(Arc::clone(&asked)));
-    let (method, path) = (request.method().clone(), logged_path(&request));
+    let (method, path, with_body) = (request.method().clone(), logged_path(&request), has_body(request.headers()));
     let span = tracing::info_span!("request", request_id = asked.request_id, trace_id = asked.trace_id);
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
     let _entered = span.enter();
@@ -48,6 +48,9 @@ pub(crate) async fn outer(State(app): State<App>, mut request: Request, next: Ne
         *response.body_mut() = body;
     }
     finish(&app, &asked, &mut response);
+    if with_body && problem.as_ref().is_some_and(|Unwritten(problem)| leaves_body(problem)) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     let status = response.status().as_u16();
     app.answered(status);
     tracing::info!(
@@ -62,6 +65,20 @@ pub(crate) async fn outer(State(app): State<App>, mut request: Request, next: Ne
         "answered"
     );
     response
+}
+
+fn has_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length != "0")
+}
+
+/// Whether the request was refused before its body was read. The connection then ends with the answer, and says so, since what the
+/// client goes on sending is no request.
+fn leaves_body(problem: &Problem) -> bool {
+    let name = problem.kind().name;
+    matches!(problem.kind().status, 401 | 413 | 415)
+        || name == table::UNKNOWN_PATH.name
+        || name == table::METHOD_NOT_ALLOWED.name
 }
 
 fn finish(app: &App, asked: &Circumstances, response: &mut Response) {

@@ -134,6 +134,7 @@ impl From<StorageError> for CallError {
             StorageError::Conflict => Self::Conflict,
             StorageError::OutcomeUnknown => Self::OutcomeUnknown,
             StorageError::DiskFull => Self::DiskFull,
+            StorageError::AddOverflow { .. } => Self::Limit("ADD_SUM_BITS"),
             other => Self::Internal(other.to_string()),
         }
     }

@@ -69,8 +69,8 @@ pub enum StorageError {
         /// The field.
         field: String,
     },
-    /// `add` would leave the range of 64-bit integers.
-    #[error("adding to field `{field}` leaves the range of 64-bit integers")]
+    /// `add` would leave the range of the field's type.
+    #[error("adding to field `{field}` leaves the range of its type")]
     AddOverflow {
         /// The field.
         field: String,

@@ -39,7 +39,7 @@ mod shared;
 mod sled_store;
 mod transaction;
 
-pub use add::Absent;
+pub use add::{Absent, Addend};
 pub use engine::{Commit, Engine, Position, RawRow, Snapshot};
 pub use error::StorageError;
 pub use files::{File, FileLock, Files, RealFiles};

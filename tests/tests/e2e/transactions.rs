@@ -254,5 +254,11 @@ fn a_sum_beyond_a_fields_width_ends_the_call() {
     assert_eq!(get("probe/counters/get-total"), 0);
     add("probe/counters/tally-small", json!(u32::MAX)).ok();
     assert_eq!(get("probe/counters/get-small"), u32::MAX);
+    for n in [1, -1 - i64::from(u32::MAX)] {
+        let refused = add("probe/counters/tally-small", json!(n));
+        assert_eq!(refused.status, 500, "{refused}");
+        assert_eq!(refused.body["limit"], "ADD_SUM_BITS", "{refused}");
+        assert_eq!(get("probe/counters/get-small"), u32::MAX);
+    }
     tech.call(&place.store, "probe/counters/tally", &json!({ "counter": "none", "n": 1 })).problem(404, "not-found");
 }

@@ -45,6 +45,13 @@ async fn connections_are_served_and_ended_in_order() {
     let _ = greedy.read_to_end(&mut text).await;
     assert!(text.starts_with(b"HTTP/1.1 431"), "{}", String::from_utf8_lossy(&text));
 
+    // A request that is refused before its body is read ends its connection, and says so.
+    let mut stranger = TcpStream::connect(address).await.unwrap();
+    let head = "POST /v1/groups HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n";
+    stranger.write_all(head.as_bytes()).await.unwrap();
+    let text = answer(&mut stranger).await;
+    assert!(text.starts_with("HTTP/1.1 401") && text.to_lowercase().contains("connection: close"), "{text}");
+
     // A request under way at the stop is answered; the connection that waits for none is closed.
     let mut busy = TcpStream::connect(address).await.unwrap();
     let body = r#"{"user": "boss", "password": "correct horse 4S"}"#;

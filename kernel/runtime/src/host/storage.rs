@@ -1,13 +1,13 @@
 //! Typed collections: a plugin's own records, checked against its declared types and indexed as its manifest says.
 
-use std::ops::Bound;
+use std::ops::{Bound, RangeInclusive};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use bytes::Bytes;
 use forecourt_base::{Scalar, Timestamp, limits};
 use forecourt_schema::{Collection, Index, IndexKind, Type};
-use forecourt_storage::{Absent, Direction, IndexEntry, IndexRange, KeyRange, Rows, Space, StorageError};
+use forecourt_storage::{Absent, Addend, Direction, IndexEntry, IndexRange, KeyRange, Rows, Space, StorageError};
 use sha2::{Digest as _, Sha256};
 
 use crate::bindings::forecourt::kernel::storage;
@@ -80,10 +80,11 @@ impl CallState {
         let (number, space) = checked!(self.collection(&collection)?);
         checked!(check_key(&key));
         let declared = self.declared(number)?;
-        let Some(json) = addable(declared, &field) else {
+        let Some((field, range)) = addable(declared, &field) else {
             refuse!(storage::Error::NotDeclared(format!("{collection}.{field}")));
         };
-        let add = self.tree()?.transaction.add(&space, key.as_bytes(), &json, n, Absent::Refuse).await;
+        let addend = Addend { field: &field, n, range };
+        let add = self.tree()?.transaction.add_within(&space, key.as_bytes(), &addend, Absent::Refuse).await;
         self.settle(add)
     }
 
@@ -231,20 +232,24 @@ fn check_record(declared: &Collection, value: &str, now: Timestamp) -> Result<Ve
     Ok(entries.into_iter().map(|(index, values)| IndexEntry { index, values }).collect())
 }
 
-/// The JSON name of a field that `add` may change: an integer of the record itself, in no index.
-fn addable(declared: &Collection, field: &str) -> Option<String> {
+/// The JSON name and the values of a field that `add` may change: an integer of the record itself, in no index.
+fn addable(declared: &Collection, field: &str) -> Option<(String, RangeInclusive<i128>)> {
     let Type::Record(record) = declared.record.resolved() else { return None };
     let field = record.fields.iter().find(|known| *known.name == *field || *known.json == *field)?;
-    let integer = matches!(
-        field.ty.resolved(),
-        Type::S8 | Type::S16 | Type::S32 | Type::S64 | Type::U8 | Type::U16 | Type::U32 | Type::U64
-    );
-    let indexed = declared
-        .indexes
-        .iter()
-        .flat_map(|index| &index.fields)
-        .any(|indexed| indexed.path.first() == Some(&field.json));
-    (integer && !indexed).then(|| field.json.to_string())
+    let range = match field.ty.resolved() {
+        Type::S8 => i8::MIN.into()..=i8::MAX.into(),
+        Type::S16 => i16::MIN.into()..=i16::MAX.into(),
+        Type::S32 => i32::MIN.into()..=i32::MAX.into(),
+        Type::S64 => i64::MIN.into()..=i64::MAX.into(),
+        Type::U8 => 0..=u8::MAX.into(),
+        Type::U16 => 0..=u16::MAX.into(),
+        Type::U32 => 0..=u32::MAX.into(),
+        Type::U64 => 0..=u64::MAX.into(),
+        _ => return None,
+    };
+    let fields = declared.indexes.iter().flat_map(|index| &index.fields);
+    let indexed = fields.into_iter().any(|indexed| indexed.path.first() == Some(&field.json));
+    (!indexed).then(|| (field.json.to_string(), range))
 }
 
 /// Brings the values of a range to the form that entries have.

@@ -5,7 +5,12 @@ use forecourt_base::limits::STORAGE_VALUE_BYTES;
 use super::*;
 use crate::engine::{Change, ReadSet, RecordChange};
 use crate::keys::{Direction, RowRange};
-use crate::{Absent, RawRow, add::Adds, envelope, locks::Locks};
+use crate::{
+    Absent, RawRow,
+    add::{Addend, Adds},
+    envelope,
+    locks::Locks,
+};
 
 #[derive(Default)]
 struct Rows(Mutex<BTreeMap<Bytes, Bytes>>);
@@ -62,7 +67,7 @@ impl Test {
     }
 
     async fn add(&mut self, reads: &[&'static str]) {
-        self.queue(reads, Change::Add(Adds::new(Absent::Create, "n", 1))).await;
+        self.queue(reads, Change::Add(Adds::new(Absent::Create, &Addend::new("n", 1)))).await;
     }
 
     /// Runs until the queue is empty; what was answered, `?` for a conflict and `!` for any other error.

@@ -13,7 +13,7 @@ use forecourt_base::limits::RECORD_KEY_BYTES;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::add::{Absent, Adds};
+use crate::add::{Absent, Addend, Adds};
 use crate::engine::{Commit, Encoded, Engine, Position, ReadSet, Snapshot, Stamped};
 use crate::envelope::{self, Envelope, Payload};
 use crate::index::{IndexEntry, encode_entry, entry_row};
@@ -200,16 +200,30 @@ impl Transaction {
         n: i64,
         absent: Absent,
     ) -> Result<(), StorageError> {
+        self.add_within(space, key, &Addend::new(field, n), absent).await
+    }
+
+    /// The same to a field of any width.
+    ///
+    /// # Errors
+    /// As [`Transaction::add`].
+    pub async fn add_within(
+        &mut self,
+        space: &Space,
+        key: &[u8],
+        addend: &Addend<'_>,
+        absent: Absent,
+    ) -> Result<(), StorageError> {
         self.check_write()?;
         let row = space.record(key)?;
-        let adds = Adds::new(absent, field, n);
+        let adds = Adds::new(absent, addend);
         let pending = match self.writes.get(&row) {
             Some(Pending::Put(record)) => {
                 Pending::Put(Record { payload: adds.apply(Some(&record.payload))?, entries: record.entries.clone() })
             }
             Some(Pending::Delete) => Pending::Put(Record { payload: adds.apply(None)?, entries: Vec::new() }),
             Some(Pending::Add(before)) => {
-                let both = before.clone().and(field, n);
+                let both = before.clone().and(addend);
                 self.check_add(space, &row, &both).await?;
                 Pending::Add(both)
             }
@@ -218,7 +232,7 @@ impl Transaction {
                 Pending::Add(adds)
             }
         };
-        self.count_write(key.len() + field.len() + size_of::<i64>());
+        self.count_write(key.len() + addend.field.len() + size_of::<i64>());
         self.writes.insert(space, row, pending);
         Ok(())
     }
