@@ -39,7 +39,7 @@ pub(crate) fn of_call(call: &Call, origin: &Origin, nested: &[NestedCall], outco
 
 fn chain(nested: &NestedCall) -> Nested {
     let NestedCall { operation, by, elevated } = nested;
-    Nested { operation: operation.to_string(), caller: by.to_string(), elevated: *elevated }
+    Nested { operation: operation.to_string(), caller: by.plugin.to_string(), elevated: *elevated }
 }
 
 /// The records of plugins that a transaction changes, by key and digest: no values.

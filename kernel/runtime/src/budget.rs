@@ -51,10 +51,10 @@ impl Budget {
         Self { bounds, cpu_ticks: 0, memory_bytes: 0, calls: 0, host_calls: 0, events: 0, log_bytes: 0, before }
     }
 
-    /// One epoch tick found the tree running guest code.
-    pub(crate) fn tick(&mut self) -> Result<(), Abort> {
+    /// One epoch tick found the tree running guest code: how many have.
+    pub(crate) fn tick(&mut self) -> Result<u64, Abort> {
         self.cpu_ticks += 1;
-        within(self.cpu_ticks <= self.bounds.cpu_ticks, "TREE_CPU_MS")
+        within(self.cpu_ticks <= self.bounds.cpu_ticks, "TREE_CPU_MS").map(|()| self.cpu_ticks)
     }
 
     pub(crate) fn host_call(&mut self) -> Result<(), Abort> {

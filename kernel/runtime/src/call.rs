@@ -13,6 +13,7 @@ use forecourt_base::{OperationPath, Scope};
 use forecourt_schema::{OperationKind, Type, Warning};
 use forecourt_storage::{Mode, StorageError, Transaction, backoff_ms};
 use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, TryAcquireError};
 use tokio::time::Instant;
 use wasmtime::component::Val;
 
@@ -111,16 +112,25 @@ impl Kernel {
 
 /// Runs the call to its end: a client that goes away does not end it.
 async fn detached(kernel: Arc<Kernel>, call: Call, arguments: Arguments) -> Result<Answered, CallError> {
-    let wait = Duration::from_millis(Bounds::CALL.wall_ms);
-    let permit = match tokio::time::timeout(wait, Arc::clone(&kernel.roots).acquire_owned()).await {
-        Ok(Ok(permit)) => permit,
-        Ok(Err(_)) | Err(_) => return Err(CallError::Full),
-    };
+    let permit = permit(&kernel).await.ok_or(CallError::Full)?;
     let run = async move {
         let _permit = permit;
         Root::new(kernel, call, arguments).run().await
     };
     Detached::new(run).await
+}
+
+/// Leave to run, at once or within the time that the call would have; none when the kernel is full or stopping.
+async fn permit(kernel: &Kernel) -> Option<OwnedSemaphorePermit> {
+    let roots = Arc::clone(&kernel.roots);
+    match Arc::clone(&roots).try_acquire_owned() {
+        Ok(permit) => Some(permit),
+        Err(TryAcquireError::Closed) => None,
+        Err(TryAcquireError::NoPermits) => {
+            let wait = Duration::from_millis(Bounds::CALL.wall_ms);
+            tokio::time::timeout(wait, roots.acquire_owned()).await.ok()?.ok()
+        }
+    }
 }
 
 /// A root call over all its attempts.
@@ -200,7 +210,11 @@ impl Root {
             };
             self.numbers.rewind();
             self.nested.clear();
-            let tried = tokio::time::timeout_at(deadline, self.attempt(transaction)).await;
+            let tried = {
+                // Pinned where it is: moving a future of this size into the timer would copy it.
+                let attempt = std::pin::pin!(self.attempt(transaction));
+                tokio::time::timeout_at(deadline, attempt).await
+            };
             let conflict = match tried.unwrap_or(Err(CallError::Timeout)) {
                 Err(CallError::Conflict) => true,
                 Err(error) => return Err(error),

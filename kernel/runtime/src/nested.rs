@@ -112,7 +112,7 @@ async fn call(
     if let (Ok(()), Some(Val::Result(Err(_)))) = (&outcome, results.first()) {
         tree.transaction.rollback_to(&savepoint);
     }
-    tree.nested.push(NestedCall { operation: path, by: by.plugin.clone(), elevated: grant.elevated });
+    tree.nested.push(NestedCall { operation: path, elevated: grant.elevated, by: Arc::clone(&by) });
     store.data_mut().put_tree(tree);
     outcome
 }
@@ -122,7 +122,7 @@ fn admit(tree: &Tree, path: &OperationPath, target: &Target, grant: &ImportGrant
     if tree.stack.len() >= limits::TREE_DEPTH {
         return Err(Abort::Limit("TREE_DEPTH"));
     }
-    if tree.stack.contains(&target.module.plugin) {
+    if tree.stack.iter().any(|running| running.plugin == target.module.plugin) {
         return Err(Abort::Reentrant(target.module.plugin.to_string()));
     }
     if grant.elevated {

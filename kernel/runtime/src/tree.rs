@@ -8,8 +8,8 @@
 use std::sync::Arc;
 
 use forecourt_auth::{Policy, Principal};
-use forecourt_base::{OperationPath, PluginName, Scope, Timestamp};
-use forecourt_registry::Generation;
+use forecourt_base::{OperationPath, Scope, Timestamp};
+use forecourt_registry::{Generation, Module};
 use forecourt_storage::Transaction;
 
 use crate::budget::Budget;
@@ -21,7 +21,7 @@ use crate::series::Numbers;
 #[derive(Debug, Clone)]
 pub(crate) struct NestedCall {
     pub(crate) operation: Arc<OperationPath>,
-    pub(crate) by: PluginName,
+    pub(crate) by: Arc<Module>,
     pub(crate) elevated: bool,
 }
 
@@ -46,13 +46,13 @@ pub(crate) struct Tree {
     pub(crate) numbers: Numbers,
     pub(crate) nested: Vec<NestedCall>,
     /// The plugins whose instances are on the stack, the root's first.
-    pub(crate) stack: Vec<PluginName>,
+    pub(crate) stack: Vec<Arc<Module>>,
     random: u64,
 }
 
 impl std::fmt::Debug for Tree {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tree").field("origin", &self.origin).field("stack", &self.stack).finish_non_exhaustive()
+        f.debug_struct("Tree").field("origin", &self.origin).field("depth", &self.stack.len()).finish_non_exhaustive()
     }
 }
 
