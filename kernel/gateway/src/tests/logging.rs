@@ -1,5 +1,6 @@
+use std::cell::RefCell;
 use std::io::Write;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
@@ -11,13 +12,38 @@ use super::*;
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Lines {
+thread_local! {
+    static COLLECTED: RefCell<Option<Lines>> = const { RefCell::new(None) };
+}
+
+/// Writes what a thread logs to where that thread collects it. One subscriber serves all tests: several that come and go at once would race
+/// for what each place in the code is told to log.
+struct ToThread;
+
+impl Write for ToThread {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        COLLECTED.with_borrow(|lines| match lines {
+            Some(lines) => lines.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes),
+            None => Ok(bytes.len()),
+        })
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+static SUBSCRIBED: LazyLock<()> = LazyLock::new(|| {
+    let subscriber = tracing_subscriber::fmt().json().with_writer(|| ToThread);
+    tracing::subscriber::set_global_default(subscriber.with_max_level(tracing::Level::TRACE).finish()).unwrap();
+});
+
+/// Ends the collecting of this thread when it is dropped.
+struct Collecting;
+
+impl Drop for Collecting {
+    fn drop(&mut self) {
+        COLLECTED.set(None);
     }
 }
 
@@ -34,10 +60,10 @@ impl Lines {
     }
 
     /// Collects the log of this thread until the guard is dropped.
-    fn collect(&self) -> tracing::subscriber::DefaultGuard {
-        let lines = self.clone();
-        let subscriber = tracing_subscriber::fmt().json().with_writer(move || lines.clone());
-        tracing::subscriber::set_default(subscriber.with_max_level(tracing::Level::TRACE).finish())
+    fn collect(&self) -> Collecting {
+        LazyLock::force(&SUBSCRIBED);
+        COLLECTED.set(Some(self.clone()));
+        Collecting
     }
 }
 
