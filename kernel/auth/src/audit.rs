@@ -2,6 +2,8 @@
 //!
 //! INVARIANT (nothing-personal): a row holds ids, keys and digests, never a record's values. Rows are appended in the transaction of what they
 //! tell of, stamped with its position, so that they never make two calls conflict.
+//!
+//! A group's trail has every row; a store's has an empty one in the place just before each that concerns it.
 
 use forecourt_base::{GroupId, Scope, StoreId, Timestamp, UserId, limits};
 use forecourt_storage::{Bytes, Direction, KeyRange, Row, Space, StorageError, Transaction};
@@ -169,20 +171,18 @@ fn space(group: Option<&GroupId>, store: Option<&StoreId>) -> Result<Space, Stor
     Space::new(group, store, "@audit", "entries", 1)
 }
 
-/// Appends `entry` to the trail of its group, or the deployment, and to that of its store. It is kept if and only if `tx` commits.
+/// Appends `entry` to the trail of its group, or the deployment, and refers to it in that of its store. It is kept if and only if `tx` commits.
 ///
 /// # Errors
 /// [`AuthError::Storage`] when the transaction can't take it.
 pub async fn append(tx: &mut Transaction, entry: &AuditEntry) -> Result<(), AuthError> {
-    let value = Bytes::from(serde_json::to_vec(entry).map_err(StorageError::from)?);
     if let Some(scope) = &entry.scope
         && scope.store.is_some()
     {
-        let store = space(Some(&scope.group), scope.store.as_ref())?;
-        tx.put_stamped(&store, b"", value.clone()).await?;
+        tx.put_stamped(&space(Some(&scope.group), scope.store.as_ref())?, b"", Bytes::new()).await?;
     }
     let whole = space(entry.scope.as_ref().map(|scope| &scope.group), None)?;
-    tx.put_stamped(&whole, b"", value).await?;
+    tx.put_stamped(&whole, b"", serde_json::to_vec(entry).map_err(StorageError::from)?).await?;
     Ok(())
 }
 
@@ -229,7 +229,7 @@ pub async fn page(
     filter: &AuditFilter,
     request: &PageRequest,
 ) -> Result<Page<AuditEntry>, AuthError> {
-    let space = space(scope.map(|scope| &scope.group), scope.and_then(|scope| scope.store.as_ref()))?;
+    let trail = Trail::of(scope)?;
     let wanted = request.rows()?;
     let mut before = request.key()?;
     let (mut items, mut scanned) = (Vec::new(), 0);
@@ -238,10 +238,10 @@ pub async fn page(
             None => KeyRange::all(),
             Some(key) => KeyRange::all().before(key),
         };
-        let rows = tx.scan(&space, &range, Direction::Backward, limits::PAGE_ROWS.min(SCANNED_ROWS - scanned)).await?;
+        let rows = tx.scan(&trail.rows, &range, Direction::Backward, limits::PAGE_ROWS.min(SCANNED_ROWS - scanned)).await?;
         scanned += rows.items.len();
         for (index, row) in rows.items.iter().enumerate() {
-            let entry = parse(row)?;
+            let entry = trail.entry(tx, row).await?;
             if filter.is_past(&entry) {
                 return Ok(Page { items, next: None });
             }
@@ -261,6 +261,33 @@ pub async fn page(
     }
 }
 
-fn parse(row: &Row) -> Result<AuditEntry, AuthError> {
-    serde_json::from_slice(&row.value).map_err(|_| AuthError::Corrupt { what: "audit row" })
+/// Where the rows of one scope are read.
+struct Trail {
+    rows: Space,
+    /// What a store's rows refer to.
+    whole: Option<Space>,
+}
+
+impl Trail {
+    fn of(scope: Option<&Scope>) -> Result<Self, StorageError> {
+        let (group, store) = (scope.map(|scope| &scope.group), scope.and_then(|scope| scope.store.as_ref()));
+        let whole = store.map(|_| space(group, None)).transpose()?;
+        Ok(Self { rows: space(group, store)?, whole })
+    }
+
+    async fn entry(&self, tx: &mut Transaction, row: &Row) -> Result<AuditEntry, AuthError> {
+        let corrupt = || AuthError::Corrupt { what: "audit row" };
+        let value = match &self.whole {
+            None => row.value.clone(),
+            Some(whole) => tx.get(whole, &next_stamp(&row.key).ok_or_else(corrupt)?).await?.ok_or_else(corrupt)?,
+        };
+        serde_json::from_slice(&value).map_err(|_| corrupt())
+    }
+}
+
+/// The key of the row that the same transaction stamped next.
+fn next_stamp(key: &[u8]) -> Option<Vec<u8>> {
+    let (commit, place) = key.split_last_chunk::<4>()?;
+    let next = u32::from_be_bytes(*place).checked_add(1)?;
+    Some([commit, &next.to_be_bytes()].concat())
 }
