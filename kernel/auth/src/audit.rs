@@ -238,7 +238,8 @@ pub async fn page(
             None => KeyRange::all(),
             Some(key) => KeyRange::all().before(key),
         };
-        let rows = tx.scan(&trail.rows, &range, Direction::Backward, limits::PAGE_ROWS.min(SCANNED_ROWS - scanned)).await?;
+        let rows =
+            tx.scan(&trail.rows, &range, Direction::Backward, limits::PAGE_ROWS.min(SCANNED_ROWS - scanned)).await?;
         scanned += rows.items.len();
         for (index, row) in rows.items.iter().enumerate() {
             let entry = trail.entry(tx, row).await?;

@@ -129,6 +129,12 @@ impl AuthError {
         matches!(self, Self::BadCredentials | Self::SessionEnded | Self::SessionExpired)
     }
 
+    /// Whether another attempt, from the beginning, may succeed.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Storage(error) if error.is_retryable())
+    }
+
     /// The refusal of `right`, an operation or an administrative right, in `scope` (none: the deployment).
     #[must_use]
     pub fn denied(right: impl fmt::Display, scope: Option<&Scope>, reason: DenyReason) -> Self {

@@ -69,7 +69,7 @@ pub(crate) async fn page(
     let acting = Acting { principal: &principal, request_id: &asked.0.request_id };
     let read = loop {
         match read(&app, acting, &scope, &filter, &PageRequest { after: after.clone(), limit }).await {
-            Err(AuthError::Storage(error)) if error.is_retryable() => tokio::task::yield_now().await,
+            Err(error) if error.is_retryable() => tokio::task::yield_now().await,
             read => break read,
         }
     };

@@ -117,7 +117,7 @@ async fn own_stores(app: &App, principal: &Principal, group: &GroupId) -> Result
             auth.policy(&mut transaction, group).await
         };
         match read.await {
-            Err(AuthError::Storage(error)) if error.is_retryable() => tokio::task::yield_now().await,
+            Err(error) if error.is_retryable() => tokio::task::yield_now().await,
             policy => {
                 let policy = policy?;
                 let mut ids: Vec<&StoreId> = principal.roles.iter().filter_map(|(_, store)| store.as_ref()).collect();

@@ -30,9 +30,11 @@ mod loaded;
 mod metrics;
 mod nested;
 mod operate;
+mod record;
 mod series;
 mod state;
 mod tree;
+mod verify;
 mod wasi;
 
 pub use call::{Answer, Call};
@@ -41,3 +43,4 @@ pub use error::{CallError, KernelError};
 pub use kernel::{Kernel, KernelOptions};
 pub use metrics::Metrics;
 pub use operate::Acting;
+pub use verify::{Finding, Verified, Verifier, VerifyError};

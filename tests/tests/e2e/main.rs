@@ -20,3 +20,4 @@ mod schema;
 mod supply;
 mod tour;
 mod transactions;
+mod verified;

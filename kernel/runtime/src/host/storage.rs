@@ -5,13 +5,14 @@ use std::ops::{Bound, RangeInclusive};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use bytes::Bytes;
-use forecourt_base::{Scalar, Timestamp, limits};
+use forecourt_base::{Scalar, limits};
 use forecourt_schema::{Collection, Index, IndexKind, Type};
-use forecourt_storage::{Absent, Addend, Direction, IndexEntry, IndexRange, KeyRange, Rows, Space, StorageError};
+use forecourt_storage::{Absent, Addend, Direction, IndexRange, KeyRange, Rows, Space, StorageError};
 use sha2::{Digest as _, Sha256};
 
 use crate::bindings::forecourt::kernel::storage;
 use crate::error::Abort;
+use crate::record;
 use crate::state::CallState;
 
 type Answer<T> = Result<Result<T, storage::Error>, Abort>;
@@ -68,7 +69,7 @@ impl CallState {
             refuse!(storage::Error::TooLarge(limits::RECORD_BYTES as u64));
         }
         let now = self.tree()?.origin.started;
-        let entries = checked!(check_record(self.declared(number)?, &value, now));
+        let entries = checked!(record::entries(self.declared(number)?, value.as_bytes(), now).map_err(invalid));
         if entries.len() > limits::RECORD_INDEX_ENTRIES {
             return Err(Abort::Limit("RECORD_INDEX_ENTRIES"));
         }
@@ -207,6 +208,10 @@ fn text(bytes: &[u8]) -> Result<String, Abort> {
         .map_err(|_| Abort::Storage(StorageError::Corrupt { detail: "a record is not text".to_owned() }))
 }
 
+fn invalid(record::Invalid { pointer, rule }: record::Invalid) -> storage::Error {
+    storage::Error::Invalid(storage::FieldError { pointer, rule })
+}
+
 fn check_key(key: &str) -> Result<(), storage::Error> {
     if key.is_empty() || key.len() > limits::RECORD_KEY_BYTES || key.chars().any(char::is_control) {
         return Err(storage::Error::BadKey(format!(
@@ -215,21 +220,6 @@ fn check_key(key: &str) -> Result<(), storage::Error> {
         )));
     }
     Ok(())
-}
-
-fn check_record(declared: &Collection, value: &str, now: Timestamp) -> Result<Vec<IndexEntry>, storage::Error> {
-    let invalid = |pointer: String, rule: String| storage::Error::Invalid(storage::FieldError { pointer, rule });
-    let parsed: serde_json::Value =
-        serde_json::from_str(value).map_err(|error| invalid(String::new(), error.to_string()))?;
-    if let Err(errors) = forecourt_schema::check_at(&declared.record, &parsed, now) {
-        let first = errors.into_iter().next();
-        return Err(first.map_or_else(
-            || invalid(String::new(), "invalid".to_owned()),
-            |error| invalid(error.pointer.clone(), error.rule.to_string()),
-        ));
-    }
-    let entries = declared.entries(&parsed);
-    Ok(entries.into_iter().map(|(index, values)| IndexEntry { index, values }).collect())
 }
 
 /// The JSON name and the values of a field that `add` may change: an integer of the record itself, in no index.

@@ -1,6 +1,7 @@
 //! One transaction: reads of one state, writes kept until the commit.
 
 mod scan;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod writes;
