@@ -127,6 +127,8 @@ limits! {
     IDEMPOTENCY_KEY_BYTES: usize = 128;
     /// hours for which the first answer to an idempotency key is kept
     IDEMPOTENCY_KEPT_H: u64 = 24;
+    /// time between two removals of answers that are kept no longer
+    SWEEP_S: u64 = 3_600;
     /// connections open at once
     CONNECTIONS: usize = 4_096;
     /// hours for which a session is good

@@ -41,6 +41,7 @@ async fn serve(settings: &Settings, out: &mut dyn Write) -> Result<(), Failure> 
             return Ok(());
         }
     };
+    started.sweep_on();
     let address = listener.local_addr()?;
     // INVARIANT (said-when-ready)
     writeln!(out, "listening on http://{address}")?;

@@ -33,6 +33,7 @@ mod operate;
 mod record;
 mod series;
 mod state;
+mod sweep;
 mod tree;
 mod verify;
 mod wasi;
