@@ -101,6 +101,8 @@ limits! {
     LOG_SEGMENT_BYTES: usize = 64 * MIB;
     /// one frame of the commit log
     LOG_FRAME_BYTES: usize = 48 * MIB;
+    /// what the engine keeps of changed rows as they were, keys and upkeep included, for transactions that still read the older state
+    UNDO_BYTES: usize = 64 * MIB;
     /// transactions in one batch of the committer
     COMMIT_BATCH_TRANSACTIONS: usize = 1_024;
     /// transactions that wait for the committer
@@ -169,6 +171,7 @@ const _: () = {
     assert!(RECORD_KEY_BYTES < STORAGE_KEY_BYTES);
     assert!(STORAGE_CHUNK_BYTES < STORAGE_VALUE_BYTES && STORAGE_VALUE_BYTES < LOG_FRAME_BYTES);
     assert!(LOG_FRAME_BYTES < LOG_SEGMENT_BYTES);
+    assert!(STORAGE_VALUE_BYTES < UNDO_BYTES);
     assert!(COMPONENT_BYTES <= STORAGE_VALUE_BYTES && COMPONENT_METADATA_BYTES < COMPONENT_BYTES);
     assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS && PAGE_ROWS <= TREE_READ_ROWS);
     assert!(COMMIT_BATCH_TRANSACTIONS <= COMMIT_QUEUE_TRANSACTIONS);

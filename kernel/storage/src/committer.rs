@@ -13,7 +13,8 @@ use tokio::sync::oneshot;
 use crate::StorageError;
 use crate::engine::{Commit, Position};
 use crate::locks::Permit;
-use crate::resolve::{Newest, resolve};
+use crate::recent::Undo;
+use crate::resolve::{Newest, Resolved, resolve};
 use crate::shared::{Shared, Table};
 
 /// What a row costs in a frame beside its key and value.
@@ -34,12 +35,26 @@ pub(crate) struct Batch {
     /// The rows of each.
     pub(crate) transactions: Vec<Vec<RowWrite>>,
     newest: BTreeMap<Bytes, Option<Bytes>>,
+    /// What the rows held before the batch.
+    undo: Vec<Undo>,
     bytes: usize,
 }
 
 impl Batch {
     pub(crate) fn new(first: Position) -> Self {
         Self { first, ..Self::default() }
+    }
+
+    fn add(&mut self, rows: Vec<Resolved>) {
+        let mut writes = Vec::with_capacity(rows.len());
+        for Resolved { write, before } in rows {
+            // Readers are at positions between batches, so what counts is the state before the first change within this one.
+            if self.newest.insert(write.key.clone(), write.value.clone()).is_none() {
+                self.undo.push((write.key.clone(), before));
+            }
+            writes.push(write);
+        }
+        self.transactions.push(writes);
     }
 }
 
@@ -125,8 +140,8 @@ impl<T: Table, J: Journal> Committer<T, J> {
         self.check(batch, commit)?;
         let position = batch.first + batch.transactions.len() as u64;
         let rows = resolve(commit, position, &Newest { batch: &batch.newest, table: &self.shared.table })?;
-        let bytes =
-            rows.iter().map(|row| row.key.len() + row.value.as_ref().map_or(0, Bytes::len) + ROW_OVERHEAD_BYTES).sum();
+        let row_bytes = |row: &RowWrite| row.key.len() + row.value.as_ref().map_or(0, Bytes::len) + ROW_OVERHEAD_BYTES;
+        let bytes = rows.iter().map(|row| row_bytes(&row.write)).sum();
         if bytes > LOG_FRAME_BYTES {
             return Err(StorageError::TransactionTooLarge { bytes, bytes_max: LOG_FRAME_BYTES });
         }
@@ -134,8 +149,7 @@ impl<T: Table, J: Journal> Committer<T, J> {
             return Ok(false);
         }
         batch.bytes += bytes;
-        batch.newest.extend(rows.iter().map(|row| (row.key.clone(), row.value.clone())));
-        batch.transactions.push(rows);
+        batch.add(rows);
         Ok(true)
     }
 
@@ -162,12 +176,8 @@ impl<T: Table, J: Journal> Committer<T, J> {
             Err(error) => return Err(self.poison(&error)),
         }
         let last = self.last + batch.transactions.len() as u64;
-        {
-            let mut recent = self.shared.recent_mut();
-            for (rows, position) in batch.transactions.into_iter().zip(batch.first..) {
-                recent.insert(position, rows.into_iter().map(|row| row.key).collect());
-            }
-        }
+        // (one-state): before the table changes.
+        self.shared.recent_mut().insert(last, batch.undo);
         // The log has the batch, so the restart that is now needed will find it.
         self.shared.table.apply(last, &batch.newest).map_err(|error| self.poison(&error))?;
         self.last = last;

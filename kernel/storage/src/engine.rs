@@ -20,13 +20,23 @@ pub type Position = u64;
 /// A row's key and value.
 pub type RawRow = (Bytes, Bytes);
 
+/// What was read at a snapshot's position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AtPosition<T> {
+    /// What there was.
+    pub value: T,
+    /// Whether a later commit changed it.
+    pub changed_since: bool,
+}
+
 /// Where rows are kept and commits ordered. Implemented in this crate alone; transactions are the way to use it.
 #[async_trait]
 pub trait Engine: Send + Sync + fmt::Debug {
     /// The newest position that readers see.
     fn stable_position(&self) -> Position;
 
-    /// Begins to read at the newest position; until the snapshot is dropped the engine remembers what changed since.
+    /// Begins to read at the newest position. Until the snapshot is dropped the engine remembers what the rows that change were before, as far as
+    /// `UNDO_BYTES` go for all readers together.
     ///
     /// # Errors
     /// [`StorageError::Closed`].
@@ -35,8 +45,8 @@ pub trait Engine: Send + Sync + fmt::Debug {
     /// The row at the snapshot's position.
     ///
     /// # Errors
-    /// [`StorageError::Conflict`] when it changed since; errors of the disk.
-    async fn get(&self, snapshot: &Snapshot, key: &[u8]) -> Result<Option<Bytes>, StorageError>;
+    /// [`StorageError::Conflict`] when more has changed since than is remembered; errors of the disk.
+    async fn get(&self, snapshot: &Snapshot, key: &[u8]) -> Result<AtPosition<Option<Bytes>>, StorageError>;
 
     /// The newest row, whenever it was committed.
     ///
@@ -47,14 +57,14 @@ pub trait Engine: Send + Sync + fmt::Debug {
     /// The first `limit` rows of the range at the snapshot's position, in the order of `direction`.
     ///
     /// # Errors
-    /// [`StorageError::Conflict`] when a row changed since, up to where the answer ends; errors of the disk.
+    /// [`StorageError::Conflict`] when more has changed since than is remembered; errors of the disk.
     async fn range(
         &self,
         snapshot: &Snapshot,
         range: &RowRange,
         direction: Direction,
         limit: usize,
-    ) -> Result<Vec<RawRow>, StorageError>;
+    ) -> Result<AtPosition<Vec<RawRow>>, StorageError>;
 
     /// Commits, durably where the engine is. Once queued the commit goes on even when the future is dropped.
     ///

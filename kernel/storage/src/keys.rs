@@ -245,6 +245,14 @@ impl RowRange {
     pub fn is_empty(&self) -> bool {
         self.from >= self.to
     }
+
+    /// What is left of the range behind the row `last`.
+    pub(crate) fn behind(self, last: &Bytes, direction: Direction) -> Self {
+        match direction {
+            Direction::Forward => Self { from: successor(last), to: self.to },
+            Direction::Backward => Self { from: self.from, to: last.clone() },
+        }
+    }
 }
 
 /// The least key that is greater than `key`.
@@ -263,6 +271,16 @@ pub enum Direction {
     Forward,
     /// From the greatest key back.
     Backward,
+}
+
+impl Direction {
+    /// Whether `a` comes before `b`.
+    pub(crate) fn precedes(self, a: &Bytes, b: &Bytes) -> bool {
+        match self {
+            Self::Forward => a < b,
+            Self::Backward => a > b,
+        }
+    }
 }
 
 /// A range of record keys, compared byte by byte.

@@ -8,12 +8,13 @@
 //! It performs no retries by itself but in [`transact`].
 //!
 //! Invariants, each stated where it is upheld:
-//! - INVARIANT (one-state): every read is of the state at the transaction's position, or a conflict.
+//! - INVARIANT (one-state): every read is of the state at the transaction's position, or a conflict: of a transaction that only reads, only beyond the budget
+//!   for what is remembered.
 //! - INVARIANT (serial-order): transactions that commit are as if run one after another in the order of their positions.
 //! - INVARIANT (durable-before-answer): a commit is on disk before it is answered; what was answered otherwise leaves nothing.
 //! - INVARIANT (ordered-keys), INVARIANT (ordered-entries): rows are ordered as records' keys and index values are.
 //! - INVARIANT (tail-rule): only the log's last frame can be torn.
-//! - INVARIANT (kept-for-readers): changes after the oldest snapshot are remembered.
+//! - INVARIANT (kept-for-readers): changes after the oldest snapshot are remembered, within a budget, with what was there before.
 #![deny(missing_docs)]
 
 mod active;
@@ -40,7 +41,7 @@ mod sled_store;
 mod transaction;
 
 pub use add::{Absent, Addend};
-pub use engine::{Commit, Engine, Position, RawRow, Snapshot};
+pub use engine::{AtPosition, Commit, Engine, Position, RawRow, Snapshot};
 pub use error::StorageError;
 pub use files::{File, FileLock, Files, RealFiles};
 pub use index::{IndexEntry, IndexRange};

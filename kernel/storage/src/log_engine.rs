@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::StorageError;
 use crate::committer::{Committer, Request};
-use crate::engine::{Commit, Engine, Position, RawRow, Snapshot};
+use crate::engine::{AtPosition, Commit, Engine, Position, RawRow, Snapshot};
 use crate::files::Files;
 use crate::folder::{Folder, State};
 use crate::keys::{Direction, RowRange};
@@ -210,7 +210,7 @@ impl Engine for LogEngine {
         self.shared.snapshot()
     }
 
-    async fn get(&self, snapshot: &Snapshot, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+    async fn get(&self, snapshot: &Snapshot, key: &[u8]) -> Result<AtPosition<Option<Bytes>>, StorageError> {
         self.shared.get(snapshot, key)
     }
 
@@ -224,7 +224,7 @@ impl Engine for LogEngine {
         range: &RowRange,
         direction: Direction,
         limit: usize,
-    ) -> Result<Vec<RawRow>, StorageError> {
+    ) -> Result<AtPosition<Vec<RawRow>>, StorageError> {
         self.shared.range(snapshot, range, direction, limit)
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::StorageError;
 use crate::committer::{Batch, Committer, Journal, Request};
-use crate::engine::{Commit, Engine, Position, RawRow, Snapshot};
+use crate::engine::{AtPosition, Commit, Engine, Position, RawRow, Snapshot};
 use crate::keys::{Direction, RowRange};
 use crate::locks::{ExclusiveGuard, Locks};
 use crate::shared::{Shared, Table};
@@ -88,7 +88,7 @@ impl Engine for MemoryEngine {
         self.shared.snapshot()
     }
 
-    async fn get(&self, snapshot: &Snapshot, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+    async fn get(&self, snapshot: &Snapshot, key: &[u8]) -> Result<AtPosition<Option<Bytes>>, StorageError> {
         self.shared.get(snapshot, key)
     }
 
@@ -102,7 +102,7 @@ impl Engine for MemoryEngine {
         range: &RowRange,
         direction: Direction,
         limit: usize,
-    ) -> Result<Vec<RawRow>, StorageError> {
+    ) -> Result<AtPosition<Vec<RawRow>>, StorageError> {
         self.shared.range(snapshot, range, direction, limit)
     }
 

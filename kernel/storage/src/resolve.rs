@@ -40,6 +40,25 @@ impl<T: Table> Newest<'_, T> {
     }
 }
 
+/// A row that a commit leaves, and what it held before.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    pub(crate) write: RowWrite,
+    pub(crate) before: Option<Bytes>,
+}
+
+impl Resolved {
+    fn new(key: Bytes, value: Option<Bytes>, before: Option<Bytes>) -> Self {
+        Self { write: RowWrite { key, value }, before }
+    }
+}
+
+/// A record as the commit finds it.
+struct Old {
+    row: Bytes,
+    envelope: Envelope,
+}
+
 /// The rows that `commit` leaves when it is the one at `position`.
 ///
 /// # Errors
@@ -48,27 +67,30 @@ pub(crate) fn resolve<T: Table>(
     commit: &Commit,
     position: Position,
     newest: &Newest<'_, T>,
-) -> Result<Vec<RowWrite>, StorageError> {
+) -> Result<Vec<Resolved>, StorageError> {
     let mut rows = Vec::with_capacity(commit.records.len() + commit.stamped.len());
     for record in &commit.records {
-        let old = newest.get(&record.row)?.map(|row| envelope::decode(&row)).transpose()?;
+        let old = match newest.get(&record.row)? {
+            Some(row) => Some(Old { envelope: envelope::decode(&row)?, row }),
+            None => None,
+        };
         match &record.change {
-            Change::Put(new) => replace(record, old.as_ref(), new, &mut rows)?,
+            Change::Put(new) => replace(record, old.as_ref(), new, newest, &mut rows)?,
             Change::Delete => {
                 if let Some(old) = old {
-                    delete(record, &old, &mut rows)?;
+                    delete(record, old, newest, &mut rows)?;
                 }
             }
             Change::Add(adds) => {
-                let payload = old.as_ref().map(|old| newest.payload(record, old)).transpose()?;
+                let payload = old.as_ref().map(|old| newest.payload(record, &old.envelope)).transpose()?;
                 let sum = adds.apply(payload.as_ref()).map_err(|error| match error {
                     StorageError::NotFound | StorageError::NotAnInteger { .. } => StorageError::Conflict,
                     other => other,
                 })?;
-                let entries = old.as_ref().map(|old| old.entries.clone()).unwrap_or_default();
+                let entries = old.as_ref().map(|old| old.envelope.entries.clone()).unwrap_or_default();
                 envelope::check(&sum, entries.len())?;
                 let (row, chunks) = envelope::encode(&sum, &entries);
-                replace(record, old.as_ref(), &Encoded { row, chunks, entries }, &mut rows)?;
+                replace(record, old.as_ref(), &Encoded { row, chunks, entries }, newest, &mut rows)?;
             }
         }
     }
@@ -78,46 +100,57 @@ pub(crate) fn resolve<T: Table>(
     Ok(rows)
 }
 
-fn replace(
+fn replace<T: Table>(
     record: &RecordChange,
-    old: Option<&Envelope>,
+    old: Option<&Old>,
     new: &Encoded,
-    rows: &mut Vec<RowWrite>,
+    newest: &Newest<'_, T>,
+    rows: &mut Vec<Resolved>,
 ) -> Result<(), StorageError> {
     let (row, prefix_len) = (&record.row, record.prefix_len);
-    let old_entries = old.map_or(&[][..], |old| &old.entries);
+    let old_entries = old.map_or(&[][..], |old| &old.envelope.entries);
     for entry in old_entries.iter().filter(|entry| !new.entries.contains(entry)) {
-        rows.push(RowWrite { key: entry_row(row, prefix_len, entry)?, value: None });
+        rows.push(Resolved::new(entry_row(row, prefix_len, entry)?, None, Some(Bytes::new())));
     }
     for entry in new.entries.iter().filter(|entry| !old_entries.contains(entry)) {
-        rows.push(RowWrite { key: entry_row(row, prefix_len, entry)?, value: Some(Bytes::new()) });
+        rows.push(Resolved::new(entry_row(row, prefix_len, entry)?, Some(Bytes::new()), None));
     }
-    let old_chunks = old.map_or(0, |old| old.payload.chunks());
+    let old_chunks = old.map_or(0, |old| old.envelope.payload.chunks());
     let mut chunks = new.chunks.iter().cloned();
     for number in 0..old_chunks.max(u32::try_from(new.chunks.len()).unwrap_or(u32::MAX)) {
-        rows.push(RowWrite { key: chunk_row(row, prefix_len, number), value: chunks.next() });
+        let key = chunk_row(row, prefix_len, number);
+        let before = if number < old_chunks { newest.get(&key)? } else { None };
+        rows.push(Resolved::new(key, chunks.next(), before));
     }
-    rows.push(RowWrite { key: row.clone(), value: Some(new.row.clone()) });
+    rows.push(Resolved::new(row.clone(), Some(new.row.clone()), old.map(|old| old.row.clone())));
     Ok(())
 }
 
-fn delete(record: &RecordChange, old: &Envelope, rows: &mut Vec<RowWrite>) -> Result<(), StorageError> {
-    for entry in &old.entries {
-        rows.push(RowWrite { key: entry_row(&record.row, record.prefix_len, entry)?, value: None });
+fn delete<T: Table>(
+    record: &RecordChange,
+    old: Old,
+    newest: &Newest<'_, T>,
+    rows: &mut Vec<Resolved>,
+) -> Result<(), StorageError> {
+    for entry in &old.envelope.entries {
+        rows.push(Resolved::new(entry_row(&record.row, record.prefix_len, entry)?, None, Some(Bytes::new())));
     }
-    for number in 0..old.payload.chunks() {
-        rows.push(RowWrite { key: chunk_row(&record.row, record.prefix_len, number), value: None });
+    for number in 0..old.envelope.payload.chunks() {
+        let key = chunk_row(&record.row, record.prefix_len, number);
+        let before = newest.get(&key)?;
+        rows.push(Resolved::new(key, None, before));
     }
-    rows.push(RowWrite { key: record.row.clone(), value: None });
+    rows.push(Resolved::new(record.row.clone(), None, Some(old.row)));
     Ok(())
 }
 
-fn stamp(stamped: &Stamped, position: Position, ordinal: u32, rows: &mut Vec<RowWrite>) -> Result<(), StorageError> {
+/// A stamped record's rows are new, so there is nothing to look up.
+fn stamp(stamped: &Stamped, position: Position, ordinal: u32, rows: &mut Vec<Resolved>) -> Result<(), StorageError> {
     let key = [&stamped.row[..], &position.to_be_bytes(), &ordinal.to_be_bytes()].concat();
     let row = Bytes::from(key);
     for (chunk, number) in stamped.value.chunks.iter().zip(0_u32..) {
-        rows.push(RowWrite { key: chunk_row(&row, stamped.prefix_len, number), value: Some(chunk.clone()) });
+        rows.push(Resolved::new(chunk_row(&row, stamped.prefix_len, number), Some(chunk.clone()), None));
     }
-    rows.push(RowWrite { key: row, value: Some(stamped.value.row.clone()) });
+    rows.push(Resolved::new(row, Some(stamped.value.row.clone()), None));
     Ok(())
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::StorageError;
 use crate::active::Active;
-use crate::engine::{Position, RawRow, Snapshot};
+use crate::engine::{AtPosition, Position, RawRow, Snapshot};
 use crate::keys::{Direction, RowRange, successor};
 use crate::recent::Recent;
 
@@ -20,8 +20,9 @@ pub(crate) trait Table: Send + Sync {
     fn apply(&self, position: Position, rows: &BTreeMap<Bytes, Option<Bytes>>) -> Result<(), StorageError>;
 }
 
-/// INVARIANT (one-state): a reader at position P is given rows of the state at P or a conflict. The committer notes a row in `recent` before it changes the
-/// table, a reader looks into `recent` after it has read the table: so whoever saw a later value also sees the note.
+/// INVARIANT (one-state): a reader at position P is given rows of the state at P, or a conflict where the changes since have outgrown `UNDO_BYTES`. The
+/// committer puts a row's image into `recent` before it changes the table, a reader looks into `recent` after it has read the table: so whoever saw a later
+/// value also finds the image of what was there before it.
 pub(crate) struct Shared<T> {
     pub(crate) table: T,
     pub(crate) active: Arc<Active>,
@@ -55,12 +56,12 @@ impl<T: Table> Shared<T> {
         Ok(self.active.begin())
     }
 
-    pub(crate) fn get(&self, snapshot: &Snapshot, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+    pub(crate) fn get(&self, snapshot: &Snapshot, key: &[u8]) -> Result<AtPosition<Option<Bytes>>, StorageError> {
         let row = self.newest(key)?;
-        if self.recent().changed(key, snapshot.position()) {
-            return Err(StorageError::Conflict);
-        }
-        Ok(row)
+        Ok(match self.recent().before(key, snapshot.position())? {
+            Some(before) => AtPosition { value: before.clone(), changed_since: true },
+            None => AtPosition { value: row, changed_since: false },
+        })
     }
 
     pub(crate) fn newest(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
@@ -74,17 +75,32 @@ impl<T: Table> Shared<T> {
         range: &RowRange,
         direction: Direction,
         limit: usize,
-    ) -> Result<Vec<RawRow>, StorageError> {
+    ) -> Result<AtPosition<Vec<RawRow>>, StorageError> {
         self.check_open()?;
+        let mut found = AtPosition { value: Vec::new(), changed_since: false };
         if range.is_empty() {
-            return Ok(Vec::new());
+            return Ok(found);
         }
-        let rows = self.table.range(range, direction, limit)?;
-        let last = if rows.len() < limit { None } else { rows.last().map(|(key, _)| key) };
-        if self.recent().changed_within(&covered(range, direction, last), snapshot.position()) {
-            return Err(StorageError::Conflict);
+        let mut rest = range.clone();
+        loop {
+            let want = limit.saturating_sub(found.value.len());
+            let now = self.table.range(&rest, direction, want)?;
+            let last = if now.len() < want { None } else { now.last().map(|(key, _)| key.clone()) };
+            let read = covered(&rest, direction, last.as_ref());
+            match self.recent().restored(&read, direction, snapshot.position(), &now, want)? {
+                Some(restored) => {
+                    found.value.extend(restored);
+                    found.changed_since = true;
+                }
+                None if found.value.is_empty() => found.value = now,
+                None => found.value.extend(now),
+            }
+            // Where rows that were inserted since took the place of older ones, there may be more behind them.
+            match last {
+                Some(last) if found.value.len() < limit => rest = rest.behind(&last, direction),
+                _ => return Ok(found),
+            }
         }
-        Ok(rows)
     }
 }
 

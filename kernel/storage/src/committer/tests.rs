@@ -1,4 +1,4 @@
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use forecourt_base::limits::STORAGE_VALUE_BYTES;
 
@@ -13,11 +13,15 @@ use crate::{
 };
 
 #[derive(Default)]
-struct Rows(Mutex<BTreeMap<Bytes, Bytes>>);
+struct Rows {
+    rows: Mutex<BTreeMap<Bytes, Bytes>>,
+    /// Runs when the rows have changed and their position is not published yet.
+    applied: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
 
 impl Table for Rows {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
-        Ok(self.0.lock().unwrap().get(key).cloned())
+        Ok(self.rows.lock().unwrap().get(key).cloned())
     }
 
     fn range(&self, _: &RowRange, _: Direction, _: usize) -> Result<Vec<RawRow>, StorageError> {
@@ -25,7 +29,10 @@ impl Table for Rows {
     }
 
     fn apply(&self, _: Position, rows: &BTreeMap<Bytes, Option<Bytes>>) -> Result<(), StorageError> {
-        self.0.lock().unwrap().extend(rows.iter().map(|(key, value)| (key.clone(), value.clone().unwrap())));
+        self.rows.lock().unwrap().extend(rows.iter().map(|(key, value)| (key.clone(), value.clone().unwrap())));
+        if let Some(applied) = self.applied.get() {
+            applied();
+        }
         Ok(())
     }
 }
@@ -104,12 +111,39 @@ async fn changes_are_remembered_for_as_long_as_someone_reads() {
     let reader = test.shared.snapshot().unwrap();
     test.add(&[]).await;
     test.run();
-    assert!(matches!(test.shared.get(&reader, b"row"), Err(StorageError::Conflict)));
+    let read = test.shared.get(&reader, b"row").unwrap();
+    assert_eq!((read.value, read.changed_since), (None, true), "the row came after the reader");
     assert_eq!(test.shared.recent().len(), 1);
     drop(reader);
     test.add(&[]).await;
     test.run();
     assert_eq!(test.shared.recent().len(), 0);
+}
+
+#[tokio::test]
+async fn readers_see_what_was_even_while_the_table_changes() {
+    let mut test = Test::new(None);
+    test.add(&[]).await;
+    test.run();
+    let (reader, shared) = (test.shared.snapshot().unwrap(), Arc::downgrade(&test.shared));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let keep = Arc::clone(&seen);
+    let look = move || {
+        let shared = shared.upgrade().unwrap();
+        for snapshot in [&reader, &shared.snapshot().unwrap()] {
+            let row = shared.get(snapshot, b"row").unwrap().value.unwrap();
+            keep.lock().unwrap().push((snapshot.position(), envelope::decode(&row).unwrap().payload));
+        }
+    };
+    assert!(test.shared.table.applied.set(Box::new(look)).is_ok());
+    test.add(&[]).await;
+    test.add(&[]).await;
+    test.run();
+    test.add(&[]).await;
+    test.run();
+    let one = envelope::Payload::Inline("{\"n\":1}".into());
+    let three = envelope::Payload::Inline("{\"n\":3}".into());
+    assert_eq!(*seen.lock().unwrap(), [(1, one.clone()), (1, one.clone()), (1, one), (3, three)]);
 }
 
 #[tokio::test]

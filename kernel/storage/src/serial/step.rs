@@ -6,7 +6,7 @@ use forecourt_base::Scalar;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::SLOTS;
+use super::{LOOKERS, SLOTS};
 use crate::{
     Absent, Direction, IndexEntry, IndexRange, KeyRange, Mode, Row, Savepoint, Space, StorageError, Transaction,
 };
@@ -225,32 +225,35 @@ fn index_range() -> BoxedStrategy<(&'static str, IndexRange)> {
     prop_oneof![tag, pair].boxed()
 }
 
+/// What leaves all as it is.
+fn look() -> BoxedStrategy<Act> {
+    let scan = (prop::bool::weighted(0.2), bound(key()), bound(key()), direction(), 0_usize..4)
+        .prop_map(|(stamped, lower, upper, direction, limit)| Act::Scan { stamped, lower, upper, direction, limit });
+    let query = (index_range(), direction(), 1_usize..4, any::<bool>())
+        .prop_map(|((index, range), direction, limit, pages)| Act::Query { index, range, direction, limit, pages });
+    prop_oneof![4 => key().prop_map(Act::Get), 3 => scan, 3 => query].boxed()
+}
+
 fn simple() -> BoxedStrategy<Act> {
     let add = (key(), 1_i64..5, any::<bool>()).prop_map(|(key, n, create)| {
         let absent = if create && key != b"x" { Absent::Create } else { Absent::Refuse };
         Act::Add { key, n, absent }
     });
-    let scan = (prop::bool::weighted(0.2), bound(key()), bound(key()), direction(), 0_usize..4)
-        .prop_map(|(stamped, lower, upper, direction, limit)| Act::Scan { stamped, lower, upper, direction, limit });
-    let query = (index_range(), direction(), 1_usize..4, any::<bool>())
-        .prop_map(|((index, range), direction, limit, pages)| Act::Query { index, range, direction, limit, pages });
     prop_oneof![
-        4 => key().prop_map(Act::Get),
+        10 => look(),
         4 => (key(), record()).prop_map(|(key, record)| Act::Put { key, record }),
         2 => key().prop_map(Act::Delete),
         3 => add,
         1 => (0_u8..9).prop_map(Act::Stamp),
-        3 => scan,
-        3 => query,
     ]
     .boxed()
 }
 
-/// Steps in which every slot is used and commits are frequent.
-pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
+/// Up to `most` steps in which every slot is used, commits are frequent, and those who only look stay for long.
+pub(super) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
     let act = prop_oneof![9 => simple(), 1 => prop::collection::vec(simple(), 1..4).prop_map(Act::Undo)];
     let mode = prop_oneof![1 => Just(Mode::ReadOnly), 3 => Just(Mode::ReadWrite)];
-    let slot = 0..SLOTS;
+    let (slot, looker) = (0..SLOTS, SLOTS..SLOTS + LOOKERS);
     let step = prop_oneof![
         2 => (slot.clone(), mode).prop_map(|(slot, mode)| Step::Begin(slot, mode)),
         12 => (slot.clone(), act).prop_map(|(slot, act)| Step::Act(slot, act)),
@@ -258,6 +261,8 @@ pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Commit((0..SLOTS).collect())),
         1 => slot.clone().prop_map(Step::Finish),
         1 => slot.prop_map(Step::Drop),
+        4 => (looker.clone(), look()).prop_map(|(slot, act)| Step::Act(slot, act)),
+        1 => looker.prop_map(|slot| Step::Begin(slot, Mode::ReadOnly)),
     ];
-    prop::collection::vec(step, 5..60)
+    prop::collection::vec(step, 5..most)
 }

@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::add::{Absent, Addend, Adds};
-use crate::engine::{Commit, Encoded, Engine, Position, ReadSet, Snapshot, Stamped};
+use crate::engine::{AtPosition, Commit, Encoded, Engine, Position, ReadSet, Snapshot, Stamped};
 use crate::envelope::{self, Envelope, Payload};
 use crate::index::{IndexEntry, encode_entry, entry_row};
 use crate::keys::{Kind, Space, check_row, chunk_row};
@@ -32,10 +32,21 @@ const STAMP_BYTES: usize = 12;
 /// What a transaction may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Read only. Needs no check at its end, and never conflicts but while it reads.
+    /// Read only. It sees the state at its position whatever is committed meanwhile, and conflicts only where it reads after more was changed than the
+    /// engine remembers for readers (`UNDO_BYTES`). Its end needs no check.
     ReadOnly,
-    /// Read and write.
+    /// Read and write. It conflicts at once when it reads what changed since its position, because its commit would be refused for it.
     ReadWrite,
+}
+
+impl Mode {
+    /// What a transaction of this mode makes of what the engine read.
+    fn accept<T>(self, read: AtPosition<T>) -> Result<T, StorageError> {
+        match self {
+            Self::ReadWrite if read.changed_since => Err(StorageError::Conflict),
+            _ => Ok(read.value),
+        }
+    }
 }
 
 /// What a transaction has done so far. Rolling back lowers nothing.
@@ -404,8 +415,13 @@ impl Transaction {
         if self.mode == Mode::ReadWrite && !self.reads.keys.contains(row) {
             self.reads.keys.insert(row.clone());
         }
-        let found = self.engine.get(&self.snapshot, row).await;
-        self.note(found)?.map(|row| envelope::decode(&row)).transpose()
+        self.raw(row).await?.map(|row| envelope::decode(&row)).transpose()
+    }
+
+    async fn raw(&mut self, row: &Bytes) -> Result<Option<Bytes>, StorageError> {
+        let read = self.engine.get(&self.snapshot, row).await;
+        let mode = self.mode;
+        self.note(read.and_then(|read| mode.accept(read)))
     }
 
     /// The payload of a record read at the transaction's position.
@@ -417,8 +433,7 @@ impl Transaction {
         };
         let mut chunks = Vec::with_capacity(count as usize);
         for number in 0..count {
-            let chunk = self.engine.get(&self.snapshot, &chunk_row(row, space.prefix_len(), number)).await;
-            let chunk = self.note(chunk)?;
+            let chunk = self.raw(&chunk_row(row, space.prefix_len(), number)).await?;
             chunks.push(chunk.ok_or_else(|| StorageError::corrupt("a chunk of a record is missing"))?);
         }
         envelope::join(bytes, &chunks)

@@ -8,7 +8,7 @@ use crate::StorageError;
 use crate::engine::{Engine, Snapshot};
 use crate::envelope;
 use crate::index::{self, Entries, IndexRange, entry_row};
-use crate::keys::{Direction, KeyRange, RowRange, Space, successor};
+use crate::keys::{Direction, KeyRange, RowRange, Space};
 use crate::shared::covered;
 
 /// Rows asked of the engine at once.
@@ -61,7 +61,7 @@ impl Transaction {
             .map(|(row, _)| row.clone())
             .collect();
         let deleted = |row: &Bytes| matches!(self.writes.get(row), Some(Pending::Delete));
-        let search = Search { range: &range, direction, limit };
+        let search = Search { mode: self.mode, range: &range, direction, limit };
         let found = search.run(&*self.engine, &self.snapshot, own, deleted, self.conflicted).await;
         let found = self.note_range(&range, direction, found)?;
         let mut rows = Rows { items: Vec::with_capacity(found.rows.len()), more: found.next.is_some() };
@@ -97,7 +97,7 @@ impl Transaction {
                 .is_ok_and(|row| matches!(self.writes.get(&row), Some(Pending::Put(_) | Pending::Delete))),
             None => false,
         };
-        let search = Search { range: &range, direction, limit };
+        let search = Search { mode: self.mode, range: &range, direction, limit };
         let found = search.run(&*self.engine, &self.snapshot, own, outdated, self.conflicted).await;
         let found = self.note_range(&range, direction, found)?;
         let mut rows = Rows { items: Vec::with_capacity(found.rows.len()), more: found.next.is_some() };
@@ -173,6 +173,7 @@ impl Transaction {
 }
 
 struct Search<'a> {
+    mode: Mode,
     range: &'a RowRange,
     direction: Direction,
     limit: usize,
@@ -200,16 +201,13 @@ impl Search<'_> {
         let mut rest = self.range.clone();
         loop {
             let want = (enough - rows.len()).min(READ_ROWS);
-            let read = engine.range(snapshot, &rest, self.direction, want).await?;
+            let read = self.mode.accept(engine.range(snapshot, &rest, self.direction, want).await?)?;
             let ended = read.len() < want;
             if let Some((last, _)) = read.last() {
-                match self.direction {
-                    Direction::Forward => rest.from = successor(last),
-                    Direction::Backward => rest.to = last.clone(),
-                }
+                rest = rest.behind(last, self.direction);
             }
             for (key, value) in read {
-                while let Some(mine) = own.next_if(|mine| self.precedes(mine, &key)) {
+                while let Some(mine) = own.next_if(|mine| self.direction.precedes(mine, &key)) {
                     rows.push((mine, None));
                 }
                 if own.next_if_eq(&key).is_some() || !hidden(&key) {
@@ -224,13 +222,6 @@ impl Search<'_> {
                 let next = if rows.len() > self.limit { rows.pop().map(|(key, _)| key) } else { None };
                 return Ok(Found { rows, next });
             }
-        }
-    }
-
-    fn precedes(&self, a: &Bytes, b: &Bytes) -> bool {
-        match self.direction {
-            Direction::Forward => a < b,
-            Direction::Backward => a > b,
         }
     }
 }

@@ -231,7 +231,39 @@ async fn large_records_come_and_go_with_their_chunks() {
     tx.commit().await.unwrap();
     let snapshot = engine.snapshot().unwrap();
     let everything = crate::RowRange { from: Bytes::new(), to: Bytes::from_static(&[0xFF]) };
-    assert_eq!(engine.range(&snapshot, &everything, Direction::Forward, 10).await.unwrap(), []);
+    assert_eq!(engine.range(&snapshot, &everything, Direction::Forward, 10).await.unwrap().value, []);
+}
+
+#[tokio::test]
+async fn a_reader_keeps_its_state_until_more_has_changed_than_is_remembered() {
+    let engine = with(&[("a", "1"), ("b", "1")]).await;
+    let s = &space();
+    let put_large = async || {
+        let mut tx = begin(&engine);
+        tx.put(s, b"a", vec![0; STORAGE_VALUE_BYTES], vec![entry(1)]).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let mut reader = Transaction::begin(&engine, None, Mode::ReadOnly).unwrap();
+    let mut writer = begin(&engine);
+    writer.get(s, b"b").await.unwrap();
+    writer.put(s, b"x", "1", vec![]).await.unwrap();
+    let mut blind = begin(&engine);
+    blind.put(s, b"y", "1", vec![]).await.unwrap();
+    put_large().await;
+    put_large().await;
+    assert_eq!(reader.get(s, b"a").await.unwrap().unwrap(), "1");
+    let rows = reader.scan(s, &KeyRange::all(), Direction::Backward, 9).await.unwrap();
+    assert_eq!(rows.items.iter().map(|row| &row.value).collect::<Vec<_>>(), ["1", "1"]);
+    assert_eq!(
+        reader.query(s, "n", &IndexRange::all(), Direction::Forward, 9, None).await.unwrap(),
+        Default::default()
+    );
+    put_large().await;
+    assert!(matches!(reader.get(s, b"b").await, Err(StorageError::Conflict)));
+    assert!(matches!(reader.finish_without_effects().await, Err(StorageError::Conflict)));
+    assert!(matches!(writer.commit().await, Err(StorageError::Conflict)), "nobody knows whether `b` changed");
+    assert!(blind.commit().await.is_ok(), "it has read nothing that could have changed");
+    assert_eq!(begin(&engine).get(s, b"b").await.unwrap().unwrap(), "1");
 }
 
 #[tokio::test]
