@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
 /// Crates beside the layers and all that they may see.
 const BESIDE: &[(&str, &[&str])] = &[
     ("forecourt-bundle", &[]),
+    ("forecourt-checker", &[]),
     ("forecourt-sdk-macros", &[]),
     ("forecourt-sdk", &["forecourt-sdk-macros"]),
     ("forecourt-parts", &["forecourt-sdk"]),
@@ -67,6 +68,15 @@ fn crates_see_only_what_lies_below_them() {
         );
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A checker that shared code with what it judges would share its mistakes.
+#[test]
+fn the_checker_of_histories_sees_nothing_of_the_kernel() {
+    let packages = metadata("Cargo.toml").packages;
+    let checker = packages.iter().find(|package| *package.name == "forecourt-checker").unwrap();
+    let seen: Vec<&str> = checker.dependencies.iter().map(|used| used.name.as_str()).collect();
+    assert_eq!(seen, ["proptest"]);
 }
 
 #[test]
