@@ -195,6 +195,12 @@ pub fn unless_late(mut ask: impl FnMut() -> Answer) -> Answer {
     in_time.expect("the machine has time for a call sooner or later")
 }
 
+/// Asks again until the plugin is tried that was suspended.
+pub fn unless_suspended(mut ask: impl FnMut() -> Answer) -> Answer {
+    let suspended = json!("/problems/plugin-suspended");
+    std::iter::repeat_with(&mut ask).find(|answer| answer.body["type"] != suspended).expect("asked until it is tried")
+}
+
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} answered {}: {}", self.asked, self.status, self.body)

@@ -43,6 +43,12 @@ limits! {
     TREE_CPU_LONG_MS: u64 = 10_000;
     /// time between two epoch ticks, the resolution of processor time
     EPOCH_TICK_MS: u64 = 1;
+    /// processor time of one call tree after which it runs on by turns with others
+    TREE_SHORT_MS: u64 = 2;
+    /// processor time of the one attempt of a call tree that keeps its group's other commits out
+    EXCLUSIVE_CPU_MS: u64 = 20;
+    /// time for which that attempt keeps them out
+    EXCLUSIVE_WALL_MS: u64 = 250;
     /// time from a root call's start to its answer
     TREE_WALL_MS: u64 = 2_000;
     /// the same for event handlers, job steps and `report-` queries
@@ -110,7 +116,23 @@ limits! {
     /// attempts of a call tree after conflicts, before the one that excludes others
     COMMIT_RETRIES: usize = 8;
     /// root calls running at once
-    ROOT_CALLS: usize = 64;
+    ROOT_CALLS: usize = 128;
+    /// root calls of one plugin running at once in one store, or in a group as a whole
+    STORE_PLUGIN_CALLS: usize = 64;
+    /// linear memory of all root calls of one plugin in one store, or in a group as a whole
+    STORE_PLUGIN_MEMORY_BYTES: usize = 1_024 * MIB;
+    /// operators' actions that compile or load plugins, running at once
+    MAINTENANCE_CALLS: usize = 2;
+    /// time for which such an action waits for others to end
+    MAINTENANCE_WAIT_MS: u64 = 30_000;
+    /// failures of a plugin version in one store without a success between them, after which it is suspended there
+    BREAKER_FAILURES: usize = 10;
+    /// time within which those failures lie
+    BREAKER_WINDOW_MS: u64 = 60_000;
+    /// time for which a plugin version is suspended the first time; each failed trial doubles it
+    BREAKER_OPEN_MS: u64 = 1_000;
+    /// the longest time for which a plugin version is suspended before another trial
+    BREAKER_OPEN_MAX_MS: u64 = 60_000;
     /// one plugin component as published
     COMPONENT_BYTES: usize = 16 * MIB;
     /// the embedded WIT, labels and manifest of a component together
@@ -176,6 +198,13 @@ const _: () = {
     assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS && PAGE_ROWS <= TREE_READ_ROWS);
     assert!(COMMIT_BATCH_TRANSACTIONS <= COMMIT_QUEUE_TRANSACTIONS);
     assert!(ROOT_CALLS <= CONNECTIONS);
+    // One plugin in one store at its cap leaves as many places to all others.
+    assert!(2 * STORE_PLUGIN_CALLS <= ROOT_CALLS);
+    assert!(STORE_PLUGIN_MEMORY_BYTES >= TREE_MEMORY_BYTES);
+    assert!(EPOCH_TICK_MS <= TREE_SHORT_MS && TREE_SHORT_MS < EXCLUSIVE_CPU_MS && EXCLUSIVE_CPU_MS < TREE_CPU_MS);
+    assert!(EXCLUSIVE_CPU_MS < EXCLUSIVE_WALL_MS && EXCLUSIVE_WALL_MS < TREE_WALL_MS);
+    assert!(BREAKER_OPEN_MS <= BREAKER_OPEN_MAX_MS && BREAKER_OPEN_MAX_MS <= BREAKER_WINDOW_MS);
+    assert!(TREE_WALL_MS < BREAKER_WINDOW_MS && BREAKER_FAILURES < STORE_PLUGIN_CALLS);
     assert!(SIGN_IN_FAILURES < SIGN_IN_FAILURES_ADDRESS);
 };
 

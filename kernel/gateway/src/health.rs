@@ -39,7 +39,7 @@ pub(crate) async fn metrics(
     if !app.options().public_metrics && (!local || passed_on) {
         return Err(Problem::new(&table::UNKNOWN_PATH));
     }
-    let mut text = app.kernel().metrics().to_prometheus();
+    let mut text = app.kernel().to_prometheus();
     text.push_str("# TYPE forecourt_http_answers_total counter\n");
     for (class, count) in app.answers() {
         let _ = writeln!(text, "forecourt_http_answers_total{{status=\"{class}xx\"}} {count}");

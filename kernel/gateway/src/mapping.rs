@@ -19,7 +19,7 @@ impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
         match error {
             StorageError::Conflict => Self::new(&table::CONFLICT),
-            StorageError::Full => Self::new(&table::FULL),
+            StorageError::Full => Self::new(&table::FULL).limit("COMMIT_QUEUE_TRANSACTIONS"),
             StorageError::DiskFull => Self::new(&table::READ_ONLY),
             StorageError::OutcomeUnknown => Self::new(&table::OUTCOME_UNKNOWN),
             StorageError::Poisoned | StorageError::Closed => Self::new(&table::UNAVAILABLE),
@@ -147,6 +147,7 @@ impl From<KernelError> for Problem {
             KernelError::Engine(text) | KernelError::Compile(text) => {
                 Self::new(&table::COMPONENT_REFUSED).because(vec![text])
             }
+            KernelError::Full(name) => Self::new(&table::FULL).limit(name),
             KernelError::Storage(error) => error.into(),
             KernelError::Auth(error) => error.into(),
             KernelError::Registry(error) => error.into(),
@@ -181,7 +182,11 @@ impl From<CallError> for Problem {
             CallError::Trap { plugin } => Self::new(&table::TRAP).word("plugin", plugin),
             CallError::Limit(name) => Self::new(&table::LIMIT_EXCEEDED).limit(name),
             CallError::Timeout => Self::new(&table::TIMEOUT),
-            CallError::Full => Self::new(&table::FULL),
+            CallError::Full(name) => Self::new(&table::FULL).limit(name),
+            CallError::Suspended { plugin, retry_after_ms } => {
+                let seconds = retry_after_ms.div_ceil(1_000);
+                Self::new(&table::PLUGIN_SUSPENDED).word("plugin", plugin).word("seconds", seconds).retry_after(seconds)
+            }
             CallError::Conflict => Self::new(&table::CONFLICT),
             CallError::OutcomeUnknown => Self::new(&table::OUTCOME_UNKNOWN),
             CallError::DiskFull => Self::new(&table::READ_ONLY),

@@ -223,8 +223,12 @@ problems! {
         zh: "系统内部错误", "运维人员可凭请求编号在日志中查找原因";
     }
     FULL "full" 503 {
-        en: "The kernel is full", "as many calls run as may; nothing was changed: try again";
-        zh: "系统繁忙", "并发调用已达上限，未做任何更改：请重试";
+        en: "The kernel is full", "as much runs as the limit `{limit}` allows; nothing was changed: try again";
+        zh: "系统繁忙", "已达上限 `{limit}`，未做任何更改：请重试";
+    }
+    PLUGIN_SUSPENDED "plugin-suspended" 503 {
+        en: "The plugin is suspended", "the plugin `{plugin}` failed too often here; nothing was changed: it is tried again in {seconds} seconds";
+        zh: "插件已暂停", "插件 `{plugin}` 在此处连续故障，未做任何更改：{seconds} 秒后将再次尝试";
     }
     SIGN_IN_BUSY "sign-in-busy" 503 {
         en: "Too many sign-ins at once", "try again in a moment";

@@ -1,43 +1,86 @@
 //! What one call tree may use. Budgets only shrink: a savepoint that is rolled back gives nothing back.
 
+use std::sync::Arc;
+
 use forecourt_base::limits;
 use forecourt_storage::Usage;
 
+use crate::admission::Tenant;
 use crate::error::Abort;
+use crate::turns::Pace;
 
 /// The bounds of a call tree; `report-` queries read more and take longer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     pub(crate) cpu_ticks: u64,
+    /// The name of the limit on processor time.
+    pub(crate) cpu_limit: &'static str,
     pub(crate) wall_ms: u64,
     pub(crate) hostcall_fuel: usize,
     pub(crate) read_rows: usize,
     pub(crate) read_bytes: usize,
+    /// Others wait for the tree, so it waits for no turn.
+    pub(crate) keeps_others_out: bool,
 }
 
 impl Bounds {
     pub(crate) const CALL: Self = Self {
         cpu_ticks: limits::TREE_CPU_MS / limits::EPOCH_TICK_MS,
+        cpu_limit: "TREE_CPU_MS",
         wall_ms: limits::TREE_WALL_MS,
         hostcall_fuel: limits::HOSTCALL_FUEL,
         read_rows: limits::TREE_READ_ROWS,
         read_bytes: limits::TREE_READ_BYTES,
+        keeps_others_out: false,
     };
     pub(crate) const REPORT: Self = Self {
         cpu_ticks: limits::TREE_CPU_LONG_MS / limits::EPOCH_TICK_MS,
+        cpu_limit: "TREE_CPU_LONG_MS",
         wall_ms: limits::TREE_WALL_LONG_MS,
         hostcall_fuel: limits::HOSTCALL_FUEL_REPORT,
         read_rows: limits::TREE_READ_ROWS_REPORT,
         read_bytes: limits::TREE_READ_BYTES_REPORT,
+        keeps_others_out: false,
     };
+
+    /// The same for the attempt that keeps others out: they wait for it, so it is short.
+    pub(crate) fn exclusive(self) -> Self {
+        Self {
+            cpu_ticks: limits::EXCLUSIVE_CPU_MS / limits::EPOCH_TICK_MS,
+            cpu_limit: "EXCLUSIVE_CPU_MS",
+            wall_ms: limits::EXCLUSIVE_WALL_MS,
+            keeps_others_out: true,
+            ..self
+        }
+    }
 }
+
+/// The linear memory of a tree's instances.
+#[derive(Debug, Default)]
+struct Memory {
+    bytes: usize,
+    /// Whose it is together with that of other trees; none in a bench of the floor.
+    tenant: Option<Arc<Tenant>>,
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        if let Some(tenant) = &self.tenant {
+            tenant.give_memory(self.bytes);
+        }
+    }
+}
+
+/// Ticks after which a tree is long.
+const SHORT_TICKS: u64 = limits::TREE_SHORT_MS / limits::EPOCH_TICK_MS;
 
 /// What a call tree has used so far.
 #[derive(Debug)]
 pub(crate) struct Budget {
     pub(crate) bounds: Bounds,
     cpu_ticks: u64,
-    memory_bytes: usize,
+    pace: Arc<Pace>,
+    memory: Memory,
     calls: usize,
     host_calls: usize,
     events: usize,
@@ -47,14 +90,40 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    pub(crate) fn new(bounds: Bounds, before: Usage) -> Self {
-        Self { bounds, cpu_ticks: 0, memory_bytes: 0, calls: 0, host_calls: 0, events: 0, log_bytes: 0, before }
+    pub(crate) fn new(bounds: Bounds, before: Usage, tenant: Option<Arc<Tenant>>) -> Self {
+        Self {
+            bounds,
+            cpu_ticks: 0,
+            pace: Arc::default(),
+            memory: Memory { bytes: 0, tenant },
+            calls: 0,
+            host_calls: 0,
+            events: 0,
+            log_bytes: 0,
+            before,
+        }
     }
 
-    /// One epoch tick found the tree running guest code: how many have.
-    pub(crate) fn tick(&mut self) -> Result<u64, Abort> {
+    /// Whether the tree has become long, for those who poll it.
+    pub(crate) fn pace(&self) -> Arc<Pace> {
+        Arc::clone(&self.pace)
+    }
+
+    /// One epoch tick found the tree running guest code: whether it has become long, or was already, and lets others run.
+    pub(crate) fn tick(&mut self) -> Result<bool, Abort> {
         self.cpu_ticks += 1;
-        within(self.cpu_ticks <= self.bounds.cpu_ticks, "TREE_CPU_MS").map(|()| self.cpu_ticks)
+        within(self.cpu_ticks <= self.bounds.cpu_ticks, self.bounds.cpu_limit)?;
+        // A call that a tick met by chance goes on.
+        let long = self.cpu_ticks >= SHORT_TICKS;
+        if long && !self.bounds.keeps_others_out {
+            self.pace.interrupt();
+        }
+        Ok(long)
+    }
+
+    /// How many plugin calls the tree has made, the root's included.
+    pub(crate) fn plugin_calls(&self) -> usize {
+        self.calls
     }
 
     pub(crate) fn host_call(&mut self) -> Result<(), Abort> {
@@ -78,13 +147,21 @@ impl Budget {
     }
 
     pub(crate) fn take_memory(&mut self, bytes: usize) -> Result<(), Abort> {
-        self.memory_bytes = self.memory_bytes.saturating_add(bytes);
-        within(self.memory_bytes <= limits::TREE_MEMORY_BYTES, "TREE_MEMORY_BYTES")
+        within(self.memory.bytes.saturating_add(bytes) <= limits::TREE_MEMORY_BYTES, "TREE_MEMORY_BYTES")?;
+        if self.memory.tenant.as_ref().is_some_and(|tenant| !tenant.take_memory(bytes)) {
+            return Err(Abort::Full("STORE_PLUGIN_MEMORY_BYTES"));
+        }
+        self.memory.bytes += bytes;
+        Ok(())
     }
 
     /// An instance ended and its memory went back to the pool.
     pub(crate) fn give_memory(&mut self, bytes: usize) {
-        self.memory_bytes = self.memory_bytes.saturating_sub(bytes);
+        let bytes = bytes.min(self.memory.bytes);
+        self.memory.bytes -= bytes;
+        if let Some(tenant) = &self.memory.tenant {
+            tenant.give_memory(bytes);
+        }
     }
 
     pub(crate) fn storage(&self, usage: &Usage) -> Result<(), Abort> {

@@ -13,10 +13,10 @@ use forecourt_base::{OperationPath, Scope};
 use forecourt_schema::{OperationKind, Type, Warning};
 use forecourt_storage::{Mode, StorageError, Transaction, backoff_ms};
 use serde_json::Value;
-use tokio::sync::{OwnedSemaphorePermit, TryAcquireError};
 use tokio::time::Instant;
 use wasmtime::component::Val;
 
+use crate::admission::{Seat, Tenant};
 use crate::audit;
 use crate::budget::{Bounds, Budget};
 use crate::detached::Detached;
@@ -112,25 +112,25 @@ impl Kernel {
 
 /// Runs the call to its end: a client that goes away does not end it.
 async fn detached(kernel: Arc<Kernel>, call: Call, arguments: Arguments) -> Result<Answered, CallError> {
-    let permit = permit(&kernel).await.ok_or(CallError::Full)?;
-    let run = async move {
-        let _permit = permit;
-        Root::new(kernel, call, arguments).run().await
-    };
-    Detached::new(run).await
-}
-
-/// Leave to run, at once or within the time that the call would have; none when the kernel is full or stopping.
-async fn permit(kernel: &Kernel) -> Option<OwnedSemaphorePermit> {
-    let roots = Arc::clone(&kernel.roots);
-    match Arc::clone(&roots).try_acquire_owned() {
-        Ok(permit) => Some(permit),
-        Err(TryAcquireError::Closed) => None,
-        Err(TryAcquireError::NoPermits) => {
-            let wait = Duration::from_millis(Bounds::CALL.wall_ms);
-            tokio::time::timeout(wait, roots.acquire_owned()).await.ok()?.ok()
+    let seat = kernel.admission().root().await?;
+    let mut run = Detached::new(Root::new(Arc::clone(&kernel), call, arguments).run(seat));
+    loop {
+        match run.await {
+            End::Answered(result) => return result,
+            // Whoever goes away while his call waits to begin takes it with him.
+            End::Crowded(root, tenant) => {
+                let seat = kernel.admission().queue(tenant).await?;
+                run = Detached::new(root.run(seat));
+            }
         }
     }
+}
+
+/// How a run of a root call ended.
+enum End {
+    Answered(Result<Answered, CallError>),
+    /// As many calls of the plugin run here as may: nothing was done yet.
+    Crowded(Box<Root>, Arc<Tenant>),
 }
 
 /// A root call over all its attempts.
@@ -143,6 +143,8 @@ struct Root {
     bounds: Bounds,
     numbers: Numbers,
     nested: Vec<NestedCall>,
+    /// The plugin that has no place free.
+    crowd: Option<Arc<Tenant>>,
 }
 
 /// Arguments that passed their checks.
@@ -173,13 +175,17 @@ impl Root {
         let name = &call.operation.operation;
         let command = OperationKind::of(name) == OperationKind::Command;
         let bounds = if name.starts_with("report-") { Bounds::REPORT } else { Bounds::CALL };
-        Self { kernel, origin, command, bounds, numbers: Numbers::default(), nested: Vec::new(), call, arguments }
+        let (numbers, nested) = (Numbers::default(), Vec::new());
+        Self { kernel, origin, command, bounds, numbers, nested, crowd: None, call, arguments }
     }
 
-    async fn run(mut self) -> Result<Answered, CallError> {
+    async fn run(mut self, mut seat: Seat) -> End {
         let started = Instant::now();
         let deadline = started + Duration::from_millis(self.bounds.wall_ms);
-        let result = self.attempts(deadline).await;
+        let result = self.attempts(&mut seat, deadline).await;
+        if let Some(tenant) = self.crowd.take() {
+            return End::Crowded(Box::new(self), tenant);
+        }
         if let Err(error) = &result
             && let Some(outcome) = audit::outcome_of_failure(error)
         {
@@ -188,13 +194,16 @@ impl Root {
         }
         let outcome = result.as_ref().map(|_| ()).map_err(audit::label);
         self.kernel.metrics().call(&self.call.operation, outcome, started.elapsed());
-        result
+        End::Answered(result)
     }
 
-    async fn attempts(&mut self, deadline: Instant) -> Result<Answered, CallError> {
+    async fn attempts(&mut self, seat: &mut Seat, deadline: Instant) -> Result<Answered, CallError> {
         let mut attempt = 0;
         loop {
             let wait = backoff_ms(attempt, self.kernel.random());
+            let exclusive = wait.is_none();
+            let mut until = deadline;
+            let mut _alone = None;
             let transaction = match wait {
                 Some(wait_ms) => {
                     if wait_ms > 0
@@ -206,26 +215,33 @@ impl Root {
                     }
                     self.begin()?
                 }
-                None => self.begin_exclusive(deadline).await?,
+                None => {
+                    _alone = seat.alone(deadline).await?;
+                    let transaction = self.begin_exclusive(deadline).await?;
+                    until = until.min(Instant::now() + Duration::from_millis(self.bounds.exclusive().wall_ms));
+                    transaction
+                }
             };
             self.numbers.rewind();
             self.nested.clear();
             let tried = {
                 // Pinned where it is: moving a future of this size into the timer would copy it.
-                let attempt = std::pin::pin!(self.attempt(transaction));
-                tokio::time::timeout_at(deadline, attempt).await
+                let attempt = std::pin::pin!(self.attempt(seat, transaction, exclusive));
+                tokio::time::timeout_at(until, attempt).await
             };
-            let conflict = match tried.unwrap_or(Err(CallError::Timeout)) {
-                Err(CallError::Conflict) => true,
+            match tried.unwrap_or(Err(CallError::Timeout)) {
+                Err(CallError::Conflict) => {}
+                // What is too long to keep others out has had its attempts.
+                Err(CallError::Limit("EXCLUSIVE_CPU_MS") | CallError::Timeout) if exclusive => {}
                 Err(error) => return Err(error),
                 Ok(Attempt::Done(answer)) => return answer,
                 Ok(Attempt::Commit(transaction, answer)) => match transaction.commit().await {
                     Ok(_) => return answer,
-                    Err(StorageError::Conflict) => true,
+                    Err(StorageError::Conflict) => {}
                     Err(error) => return Err(error.into()),
                 },
-            };
-            if conflict && wait.is_none() {
+            }
+            if exclusive {
                 return Err(CallError::Conflict);
             }
             self.kernel.metrics().conflict();
@@ -248,7 +264,12 @@ impl Root {
         Ok(Transaction::begin_exclusive(self.kernel.storage(), guard, self.mode())?)
     }
 
-    async fn attempt(&mut self, mut transaction: Transaction) -> Result<Attempt, CallError> {
+    async fn attempt(
+        &mut self,
+        seat: &mut Seat,
+        mut transaction: Transaction,
+        exclusive: bool,
+    ) -> Result<Attempt, CallError> {
         self.reauthenticate(&mut transaction).await?;
         let scope = &self.call.scope;
         let policy = self.kernel.auth().policy(&mut transaction, &scope.group).await?;
@@ -269,6 +290,13 @@ impl Root {
         if self.call.by_get {
             check_by_get(&export.operation, path)?;
         }
+        let tenant = match self.kernel.admission().sit(seat, scope, &module.plugin) {
+            Ok(tenant) => tenant,
+            Err(crowd) => {
+                self.crowd = Some(crowd);
+                return Err(CallError::Full("STORE_PLUGIN_CALLS"));
+            }
+        };
         let Prepared { params, warnings, kept } = self.prepare(&export)?;
         if let Some(kept) = &kept
             && let Some(answer) = kept.find(&mut transaction, self.origin.started).await?
@@ -277,7 +305,9 @@ impl Root {
         }
         let ground = Ground { generation, policy };
         let target = Target { module, loaded, export };
-        let outcome = self.execute(transaction, ground, &target, &params).await?;
+        let bounds = if exclusive { self.bounds.exclusive() } else { self.bounds };
+        let budget = Budget::new(bounds, transaction.usage(), Some(tenant));
+        let outcome = self.execute((transaction, budget), ground, &target, &params).await?;
         self.conclude(outcome, &target, kept, warnings).await
     }
 
@@ -316,18 +346,22 @@ impl Root {
     /// Runs the operation; what the guest wrote is undone when it answered `err`.
     async fn execute(
         &mut self,
-        mut transaction: Transaction,
+        (mut transaction, budget): (Transaction, Budget),
         ground: Ground,
         target: &Target,
         params: &[Val],
     ) -> Result<(Transaction, Option<Val>), CallError> {
         let savepoint = transaction.savepoint();
         let numbers = std::mem::take(&mut self.numbers);
-        let budget = Budget::new(self.bounds, transaction.usage());
+        let pace = budget.pace();
         let tree = Tree::new(Arc::clone(&self.kernel), Arc::clone(&self.origin), transaction, ground, budget, numbers);
         let has_result = target.export.operation.returns_result || target.export.operation.ok.is_some();
         let mut results = if has_result { vec![Val::Bool(false)] } else { Vec::new() };
-        let (tree, outcome) = invoke(Box::new(tree), target, params, &mut results).await;
+        let (tree, outcome) = {
+            let owner = (&self.call.scope, &target.module.plugin);
+            let invoked = std::pin::pin!(invoke(Box::new(tree), target, params, &mut results));
+            self.kernel.turns().paced(pace, owner, invoked).await
+        };
         let Some(tree) = tree else {
             return Err(outcome.err().unwrap_or_else(|| Abort::Internal("a call lost its tree".to_owned())).into());
         };

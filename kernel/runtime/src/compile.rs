@@ -46,6 +46,8 @@ pub fn compile_child() -> Result<(), KernelError> {
         rustix::process::setrlimit(resource, limit)
             .map_err(|error| KernelError::Compile(format!("the limits were not set: {error}")))?;
     }
+    // Calls come before compiling where both want the processor.
+    let _ = rustix::process::nice(COMPILE_NICENESS);
     let mut bytes = Vec::new();
     std::io::stdin()
         .lock()
@@ -128,6 +130,9 @@ async fn in_child(exe: &Path, arguments: &[String], bytes: &[u8]) -> Result<Vec<
     }
     Err(KernelError::Compile(message.to_owned()))
 }
+
+/// How much the compiler stands back, from 0 to 19.
+const COMPILE_NICENESS: i32 = 10;
 
 /// Machine code is some times larger than the component it was made from.
 const ARTEFACT_BYTES: u64 = 16 * limits::COMPONENT_BYTES as u64;

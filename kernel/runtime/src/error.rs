@@ -25,6 +25,9 @@ pub enum KernelError {
     /// The registry refused.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// As many such actions run as may.
+    #[error("limit `{0}` is reached: try again later")]
+    Full(&'static str),
     /// The component's schema was refused.
     #[error(transparent)]
     Schema(#[from] SchemaError),
@@ -96,9 +99,17 @@ pub enum CallError {
     /// The call did not end in time; nothing was committed.
     #[error("the call took too long")]
     Timeout,
-    /// As many calls run as may.
-    #[error("the kernel is full")]
-    Full,
+    /// As much runs as may.
+    #[error("limit `{0}` is reached: try again")]
+    Full(&'static str),
+    /// A plugin failed so often that it is suspended for a while; nothing was committed.
+    #[error("plugin `{plugin}` is suspended: try again in {retry_after_ms} ms")]
+    Suspended {
+        /// The plugin, the root's or one that it calls.
+        plugin: String,
+        /// When it is tried again, in milliseconds from now, 1 or more.
+        retry_after_ms: u64,
+    },
     /// Other calls changed the same records at every attempt.
     #[error("every attempt met a conflict")]
     Conflict,
@@ -166,8 +177,10 @@ pub(crate) enum Abort {
     Misuse { plugin: String, what: String },
     #[error("plugin `{plugin}` trapped")]
     Trap { plugin: String },
-    #[error("no instance is free")]
-    Full,
+    #[error("limit `{0}` is reached")]
+    Full(&'static str),
+    #[error("plugin `{plugin}` is suspended")]
+    Suspended { plugin: String, retry_after_ms: u64 },
     #[error("internal: {0}")]
     Internal(String),
 }
@@ -180,7 +193,8 @@ impl From<Abort> for CallError {
             Abort::Denied(reason) => Self::Denied { reason },
             Abort::NotEnabled(interface) => Self::DependencyNotEnabled(interface),
             Abort::Reentrant(plugin) | Abort::Misuse { plugin, .. } | Abort::Trap { plugin } => Self::Trap { plugin },
-            Abort::Full => Self::Full,
+            Abort::Full(name) => Self::Full(name),
+            Abort::Suspended { plugin, retry_after_ms } => Self::Suspended { plugin, retry_after_ms },
             Abort::Internal(text) => Self::Internal(text),
         }
     }

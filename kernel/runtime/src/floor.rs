@@ -125,7 +125,7 @@ impl Floor {
         let mut transaction = Transaction::begin(self.kernel.storage(), Some(group.clone()), Mode::ReadWrite)?;
         let policy = self.kernel.auth().policy(&mut transaction, group).await?;
         let ground = Ground { generation: Arc::clone(&self.generation), policy };
-        let budget = Budget::new(Bounds::CALL, transaction.usage());
+        let budget = Budget::new(Bounds::CALL, transaction.usage(), None);
         let (kernel, origin) = (Arc::clone(&self.kernel), Arc::clone(&self.origin));
         let tree = Tree::new(kernel, origin, transaction, ground, budget, Numbers::default());
         let mut results = [Val::Bool(false)];

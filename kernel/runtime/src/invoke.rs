@@ -7,6 +7,7 @@ use wasmtime::component::Val;
 use wasmtime::{Store, Trap, UpdateDeadline};
 
 use crate::error::Abort;
+use crate::fault;
 use crate::loaded::{Export, Loaded};
 use crate::state::CallState;
 use crate::tree::Tree;
@@ -19,9 +20,6 @@ pub(crate) struct Target {
     pub(crate) export: Arc<Export>,
 }
 
-/// Ticks that one call tree may run through before it lets others run.
-const TICKS_IN_A_ROW: u64 = 2;
-
 fn new_store(tree: Box<Tree>, target: &Target) -> Store<CallState> {
     let fuel = tree.budget.bounds.hostcall_fuel;
     let engine = target.loaded.pre().engine();
@@ -31,9 +29,9 @@ fn new_store(tree: Box<Tree>, target: &Target) -> Store<CallState> {
     store.set_hostcall_fuel(fuel);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut context| {
-        let ticks = context.data_mut().tree()?.budget.tick()?;
-        // A call that a tick met by chance goes on; one that runs on lets others have their turn.
-        Ok(if ticks.is_multiple_of(TICKS_IN_A_ROW) { UpdateDeadline::Yield(1) } else { UpdateDeadline::Continue(1) })
+        let state = context.data_mut();
+        state.ticks += 1;
+        Ok(if state.tree()?.budget.tick()? { UpdateDeadline::Yield(1) } else { UpdateDeadline::Continue(1) })
     });
     store
 }
@@ -48,12 +46,20 @@ pub(crate) async fn invoke(
     if let Err(abort) = tree.budget.plugin_call() {
         return (Some(tree), Err(abort));
     }
+    let pass = match tree.kernel.suspensions().enter(&tree.origin.scope, &target.module) {
+        Ok(pass) => pass,
+        Err(abort) => return (Some(tree), Err(abort)),
+    };
     tree.stack.push(Arc::clone(&target.module));
     let mut store = new_store(tree, target);
     let outcome = run(&mut store, target, params, results).await.map_err(|error| classify(error, target));
-    let mut tree = store.into_data().finish();
+    let state = store.into_data();
+    let ticks = state.ticks;
+    let mut tree = state.finish();
     if let Some(tree) = &mut tree {
         tree.stack.pop();
+        let verdict = fault::verdict(outcome.as_ref().copied(), &tree.budget, ticks, &mut tree.blamed);
+        tree.kernel.suspensions().ended(pass, &tree.origin.scope, &target.module, verdict);
     }
     (tree, outcome)
 }
@@ -78,7 +84,8 @@ fn classify(error: wasmtime::Error, target: &Target) -> Abort {
         Err(error) => error,
     };
     if error.is::<wasmtime::PoolConcurrencyLimitError>() {
-        return Abort::Full;
+        // The pool is as large as all root calls need.
+        return Abort::Full("ROOT_CALLS");
     }
     let plugin = &target.module.plugin;
     let operation = &target.export.operation.name;

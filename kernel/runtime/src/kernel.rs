@@ -10,10 +10,11 @@ use forecourt_base::{Clock, GroupId, Random, SeededRandom, limits};
 use forecourt_registry::{Generation, Module, Registry};
 use forecourt_schema::PluginSchema;
 use forecourt_storage::{Engine as Storage, Mode, StorageError, Transaction};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 use wasmtime::component::Component;
 
 use crate::KernelError;
+use crate::admission::Admission;
 use crate::compile::{Artefacts, Compiler};
 use crate::engine::{Purpose, Ticker, build, warn_of_fallbacks};
 use crate::error::Abort;
@@ -21,6 +22,8 @@ use crate::loaded::Loaded;
 use crate::metrics::Metrics;
 use crate::nested::Plans;
 use crate::series::Series;
+use crate::suspension::Suspensions;
+use crate::turns::Turns;
 
 /// What a kernel is made of.
 #[derive(Debug)]
@@ -51,7 +54,9 @@ pub struct Kernel {
     loading: Mutex<()>,
     plans: Plans,
     series: Series,
-    pub(crate) roots: Arc<Semaphore>,
+    admission: Admission,
+    turns: Turns,
+    suspensions: Arc<Suspensions>,
     metrics: Metrics,
     seeds: SeededRandom,
 }
@@ -82,7 +87,9 @@ impl Kernel {
             loading: Mutex::new(()),
             plans: Plans::default(),
             series: Series::new(Arc::clone(&storage), Arc::clone(&random)),
-            roots: Arc::new(Semaphore::new(limits::ROOT_CALLS)),
+            admission: Admission::new(),
+            turns: Turns::new(std::thread::available_parallelism().map_or(1, usize::from)),
+            suspensions: Suspensions::new(Arc::clone(&clock)),
             metrics: Metrics::default(),
             seeds: SeededRandom::new(random.next_u64()),
             engine,
@@ -122,6 +129,28 @@ impl Kernel {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// What the kernel counts, and who runs or is suspended now, in Prometheus' text format.
+    #[must_use]
+    pub fn to_prometheus(&self) -> String {
+        let running = self.admission.running();
+        let mut text = self.metrics.to_prometheus();
+        text.push_str(&format!("# TYPE forecourt_calls_running gauge\nforecourt_calls_running {running}\n"));
+        text.push_str(&self.suspensions.to_prometheus());
+        text
+    }
+
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
+    }
+
+    pub(crate) fn suspensions(&self) -> &Arc<Suspensions> {
+        &self.suspensions
     }
 
     pub(crate) fn registry(&self) -> &Registry {
@@ -232,11 +261,7 @@ impl Kernel {
 
     /// Waits until no root call runs, at most [`limits::DRAIN_MS`]. New calls are refused from now on.
     pub async fn drain(&self) -> bool {
-        let all = u32::try_from(limits::ROOT_CALLS).unwrap_or(u32::MAX);
-        let wait = std::time::Duration::from_millis(limits::DRAIN_MS);
-        let drained = tokio::time::timeout(wait, self.roots.acquire_many(all)).await.is_ok();
-        self.roots.close();
-        drained
+        self.admission.drain(std::time::Duration::from_millis(limits::DRAIN_MS)).await
     }
 
     /// Ends storage cleanly.

@@ -8,11 +8,15 @@
 //! - INVARIANT (one-transaction): all effects of a root call are committed together or not at all.
 //! - INVARIANT (one-generation): a call tree never mixes plugin versions.
 //! - INVARIANT (one-runner): exactly the innermost instance of a call tree holds the tree.
+//! - INVARIANT (turns-only-while-running): a long call tree is polled only with a turn in hand, and holds it no longer than one poll.
+//! - INVARIANT (no-permit-while-waiting): a root call that waits for a place of its plugin's holds no permit of the kernel's.
 //! - INVARIANT (own-code): machine code is loaded only when this kernel made it.
 #![deny(missing_docs)]
 
+mod admission;
 mod audit;
 mod bindings;
+mod breaker;
 mod budget;
 mod call;
 mod compile;
@@ -20,6 +24,7 @@ mod convert;
 mod detached;
 mod engine;
 mod error;
+mod fault;
 pub mod floor;
 mod host;
 mod idempotency;
@@ -33,8 +38,10 @@ mod operate;
 mod record;
 mod series;
 mod state;
+mod suspension;
 mod sweep;
 mod tree;
+mod turns;
 mod verify;
 mod wasi;
 

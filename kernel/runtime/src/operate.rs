@@ -38,10 +38,11 @@ impl Kernel {
     ///
     /// # Errors
     /// [`KernelError`]: `Auth` without the right to operate; `Schema`, `Compile` or `Engine` with what is wrong with the component;
-    /// `Registry` when the name or version is taken.
+    /// `Registry` when the name or version is taken; `Full` when too many such actions run.
     pub async fn publish(&self, by: Acting<'_>, group: &GroupId, bytes: Bytes) -> Result<Published, KernelError> {
         let scope = Scope::group(group.clone());
         self.looking(by, AdminRight::Operate, &scope, "publish", work::Nothing).await?;
+        let _permit = self.admission().maintenance().await?;
         let schema = self.examine(&bytes).await?;
         let publisher = &Publisher::User(by.principal.user.clone());
         let publish = work::Publish { group, publisher, bytes: &bytes, schema: &schema };
@@ -51,7 +52,8 @@ impl Kernel {
     /// Approves what a version requests, whole or in part, and takes over its default roles and powers.
     ///
     /// # Errors
-    /// [`KernelError`]: `Auth` without the right to operate; `Registry` for an unknown version or an approval beyond the request.
+    /// [`KernelError`]: `Auth` without the right to operate; `Registry` for an unknown version or an approval beyond the request; `Full`
+    /// when too many such actions run.
     pub async fn grant(
         &self,
         by: Acting<'_>,
@@ -61,13 +63,16 @@ impl Kernel {
         approval: &Approval,
     ) -> Result<Granted, KernelError> {
         let scope = Scope::group(group.clone());
+        self.looking(by, AdminRight::Operate, &scope, "grant", work::Nothing).await?;
+        let _permit = self.admission().maintenance().await?;
         self.acting(by, &scope, "grant", work::Grant { group, name, version, approval }).await
     }
 
     /// Lets a granted version serve an area. It is compiled and loaded before the routing generation is replaced, so that no call waits.
+    /// Where the plugin was suspended, it no longer is.
     ///
     /// # Errors
-    /// [`KernelError`]: `Auth` without the right to operate; `Registry` with who needs what.
+    /// [`KernelError`]: `Auth` without the right to operate; `Registry` with who needs what; `Full` when too many such actions run.
     pub async fn enable(
         &self,
         by: Acting<'_>,
@@ -78,8 +83,11 @@ impl Kernel {
     ) -> Result<Enabled, KernelError> {
         let find = work::Find { group: &scope.group, name, version };
         let (sha256, schema) = self.looking(by, AdminRight::Operate, scope, "enable", find).await?;
+        let _permit = self.admission().maintenance().await?;
         self.load_version(&sha256, &schema).await?;
-        self.acting(by, scope, "enable", work::Enable { scope, area, name, version }).await
+        let enabled = self.acting(by, scope, "enable", work::Enable { scope, area, name, version }).await?;
+        self.suspensions().begin_anew(scope, name);
+        Ok(enabled)
     }
 
     /// Takes an area's module out of service; its data stay.

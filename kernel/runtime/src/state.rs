@@ -19,11 +19,13 @@ pub(crate) struct CallState {
     pub(crate) loaded: Arc<Loaded>,
     spaces: Vec<Option<Space>>,
     memory_bytes: usize,
+    /// Epoch ticks that found this instance running.
+    pub(crate) ticks: u64,
 }
 
 impl CallState {
     pub(crate) fn new(tree: Box<Tree>, module: Arc<Module>, loaded: Arc<Loaded>) -> Self {
-        Self { tree: Some(tree), module, loaded, spaces: Vec::new(), memory_bytes: 0 }
+        Self { tree: Some(tree), module, loaded, spaces: Vec::new(), memory_bytes: 0, ticks: 0 }
     }
 
     pub(crate) fn tree(&mut self) -> Result<&mut Tree, Abort> {

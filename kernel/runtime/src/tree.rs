@@ -47,6 +47,8 @@ pub(crate) struct Tree {
     pub(crate) nested: Vec<NestedCall>,
     /// The plugins whose instances are on the stack, the root's first.
     pub(crate) stack: Vec<Arc<Module>>,
+    /// Whether it is known whose fault the tree's ending is.
+    pub(crate) blamed: bool,
     random: u64,
 }
 
@@ -83,6 +85,7 @@ impl Tree {
             numbers,
             nested: Vec::new(),
             stack: Vec::with_capacity(4),
+            blamed: false,
             random,
         }
     }

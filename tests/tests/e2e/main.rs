@@ -18,6 +18,7 @@ mod repair;
 mod requests;
 mod schema;
 mod supply;
+mod suspended;
 mod tour;
 mod transactions;
 mod verified;

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use forecourt_base::limits;
+use forecourt_tests::client::unless_suspended;
 use forecourt_tests::ground::GROUP;
 use forecourt_tests::server::PASSWORD;
 use forecourt_tests::{Answer, Ground, ground};
@@ -9,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::hostile::{FINE, bomb, publish};
 
+const LIST_NOTES: &str = "probe/effects/list-notes";
 const LOCALS: usize = 2_000;
 const BRANCHES: usize = 6_000;
 const FUNCTIONS: usize = 12;
@@ -78,8 +81,13 @@ fn at_once(count: usize, send: impl Fn(usize) -> Answer + Sync) -> Vec<Answer> {
 /// Each answer is one of these problems, and whoever should come again is told when.
 fn check(answers: Vec<Answer>, allowed: &[(u16, &str)]) {
     for answer in answers {
-        let known = allowed.iter().find(|(status, _)| *status == answer.status);
+        let said = |name: &str| answer.body["type"] == format!("/problems/{name}");
+        let known = allowed.iter().find(|(status, name)| *status == answer.status && said(name));
         let (status, name) = known.unwrap_or_else(|| panic!("{answer}"));
+        assert!(
+            *name != "full" || answer.body["limit"].as_str().is_some_and(|limit| limit.ends_with("_CALLS")),
+            "{answer}"
+        );
         assert!(![429, 503].contains(status) || answer.header("retry-after").is_some(), "{answer}");
         answer.problem(*status, name);
     }
@@ -93,12 +101,30 @@ fn a_full_kernel_says_so_and_serves_on() {
     let act = |note: String, ending: Value| {
         advisor.call(&place.store, "probe/effects/act", &json!({ "note": note, "ending": ending }))
     };
-    let hogs = at_once(2 * forecourt_base::limits::ROOT_CALLS, |at| {
-        act(format!("hog-{at}"), json!({ "breach": "processor" }))
+    let other = ground.place_with_guests();
+    let neighbours = [
+        (place.user("tech"), "relay/trips/list-trips", &place),
+        (other.user("tech"), "probe/holds/list-holds", &other),
+    ];
+    std::thread::scope(|scope| {
+        let hogs = scope
+            .spawn(|| at_once(2 * limits::ROOT_CALLS, |at| act(format!("hog-{at}"), json!({ "breach": "processor" }))));
+        let mut served = 0;
+        // Another plugin of the store and another store of the plugin are served while one plugin in one store takes all it can get.
+        while !hogs.is_finished() {
+            for (user, operation, place) in &neighbours {
+                user.call(&place.store, operation, &json!({})).ok();
+                served += 1;
+            }
+        }
+        assert!(served > 0);
+        check(
+            hogs.join().unwrap(),
+            &[(500, "limit-exceeded"), (503, "full"), (503, "plugin-suspended"), (504, "timeout")],
+        );
     });
-    check(hogs, &[(500, "limit-exceeded"), (503, "full"), (504, "timeout")]);
-    act("after".to_owned(), json!("succeed")).ok();
-    let notes = advisor.list(&place.store, "probe/effects/list-notes", &json!({ "limit": 0 }));
+    unless_suspended(|| act("after".to_owned(), json!("succeed"))).ok();
+    let notes = advisor.list(&place.store, LIST_NOTES, &json!({ "limit": 0 }));
     assert_eq!(notes.iter().map(|note| &note["id"]).collect::<Vec<_>>(), ["after"]);
     let events = ground.admin.all(&format!("/v1/stores/{}/events", place.store));
     assert_eq!(events.len(), 1);
@@ -110,7 +136,7 @@ fn a_full_kernel_says_so_and_serves_on() {
             &json!({ "group": GROUP, "user": format!("nobody-{at}"), "password": "another road" }),
         )
     };
-    let guesses = at_once(forecourt_base::limits::ARGON2_QUEUE + 30, guess);
+    let guesses = at_once(limits::ARGON2_QUEUE + 30, guess);
     check(guesses, &[(401, "bad-credentials"), (503, "sign-in-busy")]);
     client.sign_in(Some(GROUP), "admin", PASSWORD).get("/v1/sessions/current").ok();
 }
