@@ -25,6 +25,8 @@ mod envelope;
 mod error;
 mod files;
 mod folder;
+#[cfg(test)]
+mod history;
 mod index;
 mod keys;
 mod locks;

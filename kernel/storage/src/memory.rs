@@ -17,7 +17,7 @@ use crate::locks::{ExclusiveGuard, Locks};
 use crate::shared::{Shared, Table};
 
 #[derive(Default)]
-struct MemoryTable(RwLock<BTreeMap<Bytes, Bytes>>);
+pub(crate) struct MemoryTable(RwLock<BTreeMap<Bytes, Bytes>>);
 
 impl Table for MemoryTable {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
