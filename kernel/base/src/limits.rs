@@ -109,6 +109,12 @@ limits! {
     LOG_FRAME_BYTES: usize = 48 * MIB;
     /// what the engine keeps of changed rows as they were, keys and upkeep included, for transactions that still read the older state
     UNDO_BYTES: usize = 64 * MIB;
+    /// log after which the next snapshot file is made, or the size of the last one where that is more
+    LOG_SNAPSHOT_BYTES: usize = 256 * MIB;
+    /// snapshot files kept, each with the log from its start on
+    SNAPSHOTS_KEPT: usize = 2;
+    /// room on the disk that commits leave free, for the index and whoever tidies up
+    DISK_RESERVE_BYTES: usize = 64 * MIB;
     /// transactions in one batch of the committer
     COMMIT_BATCH_TRANSACTIONS: usize = 1_024;
     /// transactions that wait for the committer
@@ -192,8 +198,9 @@ const _: () = {
     assert!(EVENT_PAYLOAD_BYTES <= RECORD_BYTES);
     assert!(RECORD_KEY_BYTES < STORAGE_KEY_BYTES);
     assert!(STORAGE_CHUNK_BYTES < STORAGE_VALUE_BYTES && STORAGE_VALUE_BYTES < LOG_FRAME_BYTES);
-    assert!(LOG_FRAME_BYTES < LOG_SEGMENT_BYTES);
+    assert!(LOG_FRAME_BYTES < LOG_SEGMENT_BYTES && LOG_SEGMENT_BYTES <= LOG_SNAPSHOT_BYTES);
     assert!(STORAGE_VALUE_BYTES < UNDO_BYTES);
+    assert!(SNAPSHOTS_KEPT >= 1 && LOG_FRAME_BYTES < DISK_RESERVE_BYTES);
     assert!(COMPONENT_BYTES <= STORAGE_VALUE_BYTES && COMPONENT_METADATA_BYTES < COMPONENT_BYTES);
     assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS && PAGE_ROWS <= TREE_READ_ROWS);
     assert!(COMMIT_BATCH_TRANSACTIONS <= COMMIT_QUEUE_TRANSACTIONS);

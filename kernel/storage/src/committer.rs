@@ -56,6 +56,11 @@ impl Batch {
         }
         self.transactions.push(writes);
     }
+
+    /// The position of the last, when there is one.
+    pub(crate) fn last(&self) -> Position {
+        self.first + (self.transactions.len() as u64).saturating_sub(1)
+    }
 }
 
 /// Where a batch is made durable.
@@ -65,6 +70,9 @@ pub(crate) trait Journal: Send {
     /// # Errors
     /// [`StorageError::DiskFull`] when nothing was written; any other means that nobody knows.
     fn append(&mut self, batch: &Batch) -> Result<(), StorageError>;
+
+    /// Hears, before anyone is answered, that nothing more will be committed, and why.
+    fn poisoned(&mut self, _reason: String) {}
 }
 
 /// A transaction that waits for its commit, and whom to tell.
@@ -173,21 +181,23 @@ impl<T: Table, J: Journal> Committer<T, J> {
         match self.journal.append(&batch) {
             Ok(()) => {}
             Err(StorageError::DiskFull) => return Err(StorageError::DiskFull),
-            Err(error) => return Err(self.poison(&error)),
+            Err(error) => return Err(self.poison("a commit could not be made durable", &error)),
         }
         let last = self.last + batch.transactions.len() as u64;
         // (one-state): before the table changes.
         self.shared.recent_mut().insert(last, batch.undo);
         // The log has the batch, so the restart that is now needed will find it.
-        self.shared.table.apply(last, &batch.newest).map_err(|error| self.poison(&error))?;
+        let applied = self.shared.table.apply(last, &batch.newest);
+        applied.map_err(|error| self.poison("a commit is in the log, but the index did not take it", &error))?;
         self.last = last;
         self.shared.active.publish(last);
         Ok(batch.first)
     }
 
-    fn poison(&mut self, error: &StorageError) -> StorageError {
-        tracing::error!(%error, "a commit could not be made durable: nothing more is committed until a restart");
+    fn poison(&mut self, what: &str, error: &StorageError) -> StorageError {
+        tracing::error!(%error, "{what}: nothing more is committed until a restart");
         self.poisoned = true;
+        self.journal.poisoned(format!("{what}: {error}"));
         StorageError::OutcomeUnknown
     }
 }

@@ -11,6 +11,7 @@ use forecourt_base::GroupId;
 use crate::StorageError;
 use crate::active::Active;
 use crate::add::Adds;
+use crate::health::Health;
 use crate::keys::{Direction, RowRange};
 use crate::locks::ExclusiveGuard;
 
@@ -74,6 +75,11 @@ pub trait Engine: Send + Sync + fmt::Debug {
 
     /// Keeps other commits of the group (none: of the deployment) out until the guard is dropped, once those queued have ended.
     async fn exclusive(&self, group: Option<&GroupId>) -> ExclusiveGuard;
+
+    /// Whether commits can be made durable.
+    fn health(&self) -> Health {
+        Health::Ok
+    }
 
     /// Ends the engine: commits that are queued are finished, later ones refused, all is on disk.
     ///

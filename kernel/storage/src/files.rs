@@ -31,6 +31,9 @@ pub trait File: Send + Sync + fmt::Debug {
     /// # Errors
     /// Those of the operating system; then nobody knows what survives.
     fn sync_data(&self) -> io::Result<()>;
+
+    /// Asks the system to forget what it holds of the file in memory, so that reading it again reads the disk. It may not.
+    fn forget_cached(&self);
 }
 
 /// A lock held until it is dropped.
@@ -86,6 +89,12 @@ pub trait Files: Send + Sync + fmt::Debug {
     /// Those of the operating system.
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn FileLock>>>;
 
+    /// The bytes that may still be written to the disk on which `folder` lies.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn free_bytes(&self, folder: &Path) -> io::Result<u64>;
+
     /// What names the time since the machine was started, where that is known: what was written but not synced survives as long.
     fn boot_id(&self) -> Option<String>;
 }
@@ -117,6 +126,10 @@ impl File for RealFile {
 
     fn sync_data(&self) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    fn forget_cached(&self) {
+        let _ = rustix::fs::fadvise(&self.0, 0, None, rustix::fs::Advice::DontNeed);
     }
 }
 
@@ -162,6 +175,11 @@ impl Files for RealFiles {
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    fn free_bytes(&self, folder: &Path) -> io::Result<u64> {
+        let disk = rustix::fs::statvfs(folder)?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
     fn boot_id(&self) -> Option<String> {

@@ -14,6 +14,7 @@ const FORMAT_WORDS: &str = "forecourt storage ";
 const LOCK_FILE: &str = "lock";
 const STATE_FILE: &str = "state";
 const LOG_FOLDER: &str = "log";
+const SNAPSHOT_FOLDER: &str = "snapshots";
 const INDEX_FOLDER: &str = "index";
 
 /// How the last kernel left the index.
@@ -64,6 +65,7 @@ impl Folder {
             replace(&*files, path, FORMAT_FILE, format!("{FORMAT_WORDS}{FORMAT}\n").as_bytes()).map_err(io)?;
         }
         files.create_dir(&path.join(LOG_FOLDER)).map_err(io)?;
+        files.create_dir(&path.join(SNAPSHOT_FOLDER)).map_err(io)?;
         files.sync_dir(path).map_err(io)?;
         Ok(Self { path: path.to_owned(), files, _lock: lock })
     }
@@ -74,6 +76,10 @@ impl Folder {
 
     pub(crate) fn log(&self) -> PathBuf {
         self.path.join(LOG_FOLDER)
+    }
+
+    pub(crate) fn snapshots(&self) -> PathBuf {
+        self.path.join(SNAPSHOT_FOLDER)
     }
 
     pub(crate) fn index(&self) -> PathBuf {

@@ -255,6 +255,11 @@ impl RowRange {
     }
 }
 
+/// Every row there can be: no row's key begins with a zero byte or the greatest.
+pub(crate) fn all_rows() -> RowRange {
+    RowRange { from: Bytes::from_static(&[FORMAT]), to: Bytes::from_static(&[0xFF]) }
+}
+
 /// The least key that is greater than `key`.
 pub(crate) fn successor(key: &[u8]) -> Bytes {
     let mut next = Vec::with_capacity(key.len() + 1);

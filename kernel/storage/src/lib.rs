@@ -25,6 +25,7 @@ mod envelope;
 mod error;
 mod files;
 mod folder;
+mod health;
 #[cfg(test)]
 mod history;
 mod index;
@@ -33,25 +34,31 @@ mod locks;
 mod log;
 mod log_engine;
 mod memory;
+mod opening;
 mod recent;
+mod recovery;
 mod resolve;
 mod retry;
 #[cfg(test)]
 mod serial;
 mod shared;
 mod sled_store;
+mod snapshot;
+mod store;
 mod transaction;
 
 pub use add::{Absent, Addend};
 pub use engine::{AtPosition, Commit, Engine, Position, RawRow, Snapshot};
 pub use error::StorageError;
 pub use files::{File, FileLock, Files, RealFiles};
+pub use health::Health;
 pub use index::{IndexEntry, IndexRange};
 pub use keys::{Direction, KeyRange, RowRange, Space};
 pub use locks::ExclusiveGuard;
 pub use log::LogOptions;
 pub use log_engine::LogEngine;
 pub use memory::MemoryEngine;
+pub use opening::{Opening, Told, Work};
 pub use retry::{Attempts, backoff_ms, transact};
 pub use transaction::{Mode, Row, Rows, Savepoint, Transaction, Usage, Written, WrittenValue};
 

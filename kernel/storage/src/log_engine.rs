@@ -1,9 +1,13 @@
 //! The engine on disk: the commit log is the truth, sled the index over it.
 
-use std::collections::{BTreeMap, VecDeque};
+mod opened;
+
+use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
@@ -18,34 +22,28 @@ use crate::committer::{Committer, Request};
 use crate::engine::{AtPosition, Commit, Engine, Position, RawRow, Snapshot};
 use crate::files::Files;
 use crate::folder::{Folder, State};
+use crate::health::{Condition, Health};
 use crate::keys::{Direction, RowRange};
 use crate::locks::{ExclusiveGuard, Locks};
-use crate::log::replay::{End, replay};
 use crate::log::{Log, LogOptions};
-use crate::shared::{Shared, Table};
-use crate::sled_store::SledTable;
-
-/// Frames are applied to the index together until they have this many rows.
-const REPLAY_ROWS: usize = 4_096;
+use crate::log_engine::opened::Opened;
+use crate::shared::Shared;
+use crate::sled_store::SledStore;
+use crate::snapshot::Due;
+use crate::store::{Store, StoredTable};
 
 enum Message {
     Commit(Box<Request>),
     Close(oneshot::Sender<Result<(), StorageError>>),
 }
 
-/// An engine on disk. A thread of its own orders and syncs the commits.
-pub struct LogEngine {
-    queue: Option<mpsc::Sender<Message>>,
-    thread: Option<JoinHandle<()>>,
-    locks: Locks,
-    shared: Arc<Shared<SledTable>>,
-    // Released last, when nothing touches the folder any more.
-    folder: Arc<Folder>,
-}
+/// The engine on disk.
+#[derive(Debug)]
+pub struct LogEngine;
 
 impl LogEngine {
     /// Opens the data folder `path`, made where it is missing. After a kill the index is brought up to the log; where it cannot be trusted, it is made
-    /// anew from the log.
+    /// anew from a snapshot file and the log.
     ///
     /// # Errors
     /// [`StorageError::InUse`], [`StorageError::NewerFormat`], [`StorageError::NotADataFolder`], [`StorageError::Corrupt`], errors of the disk.
@@ -55,22 +53,53 @@ impl LogEngine {
         options: LogOptions,
     ) -> Result<Arc<dyn Engine>, StorageError> {
         let path = path.to_owned();
-        let opened = tokio::task::spawn_blocking(move || Self::open_now(&path, files, options)).await;
-        let engine = opened.map_err(|error| StorageError::Index(error.to_string()))??;
+        let opened = tokio::task::spawn_blocking(move || {
+            let folder = Folder::open(&path, files)?;
+            let store = SledStore::new(folder.index());
+            DiskEngine::open(folder, &store, options)
+        });
+        let engine = opened.await.map_err(|error| StorageError::Index(error.to_string()))??;
         Ok(Arc::new(engine))
     }
+}
 
-    fn open_now(path: &Path, files: Arc<dyn Files>, options: LogOptions) -> Result<Self, StorageError> {
-        let folder = Arc::new(Folder::open(path, files)?);
-        let (table, end) = open_index(&folder)?;
-        let shared = Arc::new(Shared::new(table, end.last));
-        let log = Log::open(Arc::clone(folder.files()), folder.log(), options, end)?;
-        let committer = Committer::new(Arc::clone(&shared), log);
+/// An engine over a log and a table. A thread of its own orders and syncs the commits, another makes snapshot files.
+pub(crate) struct DiskEngine<T: StoredTable> {
+    queue: Option<mpsc::Sender<Message>>,
+    threads: Vec<JoinHandle<()>>,
+    stop: Arc<AtomicBool>,
+    locks: Locks,
+    shared: Arc<Shared<T>>,
+    condition: Arc<Condition>,
+    // Released last, when nothing touches the folder any more.
+    folder: Arc<Folder>,
+}
+
+impl<T: StoredTable> DiskEngine<T> {
+    fn open<S: Store<Table = T>>(folder: Folder, store: &S, options: LogOptions) -> Result<Self, StorageError> {
+        let Opened { folder, shared, log, condition, keeper } = Opened::open(folder, store, options)?;
+        let (due, stop) = (Arc::clone(&keeper.due), Arc::new(AtomicBool::new(false)));
+        let (wake, woken) = sync_channel::<()>(1);
+        let stopped = Arc::clone(&stop);
+        let copying = spawn(&folder, "snapshot", move || {
+            while woken.recv().is_ok() && !stopped.load(Ordering::Acquire) {
+                keeper.run(|| !stopped.load(Ordering::Acquire));
+            }
+        })?;
         let (queue, messages) = mpsc::channel(COMMIT_QUEUE_TRANSACTIONS);
-        let loop_ = CommitLoop { committer, shared: Arc::clone(&shared), folder: Arc::clone(&folder) };
-        let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(move || loop_.run(messages));
-        let thread = thread.map_err(|error| StorageError::io(path, error))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), locks: Locks::default(), shared, folder })
+        let committer = Committer::new(Arc::clone(&shared), log);
+        let (stopping, index) = (Arc::clone(&stop), (Arc::clone(&shared), Arc::clone(&folder)));
+        let loop_ = CommitLoop { committer, shared: index.0, folder: index.1, due, wake, stop: stopping, copying };
+        let committing = spawn(&folder, "committer", move || loop_.run(messages))?;
+        Ok(Self {
+            queue: Some(queue),
+            threads: vec![committing],
+            stop,
+            locks: Locks::default(),
+            shared,
+            condition,
+            folder,
+        })
     }
 
     fn send(&self, message: Message) -> Result<(), StorageError> {
@@ -82,76 +111,39 @@ impl LogEngine {
     }
 }
 
-impl Drop for LogEngine {
+impl<T: StoredTable> Drop for DiskEngine<T> {
     fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
         drop(self.queue.take());
-        if let Some(thread) = self.thread.take() {
+        for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
     }
 }
 
-impl fmt::Debug for LogEngine {
+impl<T: StoredTable> fmt::Debug for DiskEngine<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LogEngine(at {} of {})", self.stable_position(), self.folder.log().display())
     }
 }
 
-/// The index, brought up to the end of the log.
-fn open_index(folder: &Folder) -> Result<(SledTable, End), StorageError> {
-    if folder.index_is_trusted()? {
-        folder.set_running()?;
-        match SledTable::open(&folder.index()).and_then(|table| Ok((table.applied()?, table))) {
-            Ok((applied, table)) => {
-                let end = catch_up(folder, &table, applied)?;
-                return Ok((table, end));
-            }
-            Err(StorageError::DiskFull) => return Err(StorageError::DiskFull),
-            Err(error) => tracing::warn!(%error, "the index does not open: making it anew from the log"),
-        }
-    }
-    // Until the new index is whole, whoever opens the folder must begin again.
-    folder.set_state(&State::Rebuilding)?;
-    SledTable::remove(&folder.index())?;
-    let table = SledTable::open(&folder.index())?;
-    let end = catch_up(folder, &table, 0)?;
-    folder.set_running()?;
-    Ok((table, end))
-}
-
-/// Applies what the log has and the index has not.
-fn catch_up(folder: &Folder, table: &SledTable, applied: Position) -> Result<End, StorageError> {
-    let mut rows = BTreeMap::new();
-    let mut position = applied;
-    let mut told = applied;
-    let end = replay(&**folder.files(), &folder.log(), applied, |frame| {
-        position = frame.last();
-        rows.extend(frame.transactions.into_iter().flatten().map(|row| (row.key, row.value)));
-        if rows.len() >= REPLAY_ROWS {
-            table.apply(position, &rows)?;
-            rows.clear();
-        }
-        if position >= told + 10_000 {
-            tracing::info!(position, "reading the log back");
-            told = position;
-        }
-        Ok(())
-    })?;
-    if position > applied {
-        table.apply(position, &rows)?;
-        tracing::info!(from = applied, to = position, "the index was behind the log and has caught up");
-    }
-    Ok(end)
+fn spawn(folder: &Folder, name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StorageError> {
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+    thread.map_err(|error| StorageError::io(&folder.log(), error))
 }
 
 /// What the committer's thread does.
-struct CommitLoop {
-    committer: Committer<SledTable, Log>,
-    shared: Arc<Shared<SledTable>>,
+struct CommitLoop<T: StoredTable> {
+    committer: Committer<T, Log>,
+    shared: Arc<Shared<T>>,
     folder: Arc<Folder>,
+    due: Arc<Due>,
+    wake: SyncSender<()>,
+    stop: Arc<AtomicBool>,
+    copying: JoinHandle<()>,
 }
 
-impl CommitLoop {
+impl<T: StoredTable> CommitLoop<T> {
     /// Takes what has queued while the last batch was synced, and commits it, until the engine is closed or dropped.
     fn run(mut self, mut messages: mpsc::Receiver<Message>) {
         let mut queue = VecDeque::new();
@@ -172,20 +164,37 @@ impl CommitLoop {
                 messages.close();
             }
             self.committer.run(&mut queue);
+            if self.due.is_now() {
+                // Where the thread is at it already, it is told again later.
+                let _ = self.wake.try_send(());
+            }
         }
-        if let Some(closing) = closing {
-            let _ = closing.send(self.stop());
+        match closing {
+            Some(closing) => {
+                let _ = closing.send(self.close());
+            }
+            None => drop(self.end()),
         }
     }
 
+    /// Ends the thread that makes snapshot files, and the log.
+    fn end(self) -> (Arc<Shared<T>>, Arc<Folder>, bool) {
+        self.stop.store(true, Ordering::Release);
+        drop(self.wake);
+        let _ = self.copying.join();
+        let poisoned = self.committer.is_poisoned();
+        drop(self.committer.into_journal());
+        (self.shared, self.folder, poisoned)
+    }
+
     /// Leaves the folder so that the next kernel can trust the index.
-    fn stop(self) -> Result<(), StorageError> {
-        if self.committer.is_poisoned() {
+    fn close(self) -> Result<(), StorageError> {
+        let (shared, folder, poisoned) = self.end();
+        if poisoned {
             return Err(StorageError::Poisoned);
         }
-        drop(self.committer.into_journal());
-        self.shared.table.sync()?;
-        self.folder.set_state(&State::Stopped)
+        shared.table.sync()?;
+        folder.set_state(&State::Stopped)
     }
 }
 
@@ -201,7 +210,7 @@ fn take(
 }
 
 #[async_trait]
-impl Engine for LogEngine {
+impl<T: StoredTable> Engine for DiskEngine<T> {
     fn stable_position(&self) -> Position {
         self.shared.active.published()
     }
@@ -238,6 +247,10 @@ impl Engine for LogEngine {
 
     async fn exclusive(&self, group: Option<&GroupId>) -> ExclusiveGuard {
         self.locks.exclusive(group).await
+    }
+
+    fn health(&self) -> Health {
+        self.condition.health()
     }
 
     async fn close(&self) -> Result<(), StorageError> {

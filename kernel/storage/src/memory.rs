@@ -46,7 +46,7 @@ impl Table for MemoryTable {
 }
 
 /// Nothing is durable in memory.
-struct NoJournal;
+pub(crate) struct NoJournal;
 
 impl Journal for NoJournal {
     fn append(&mut self, _: &Batch) -> Result<(), StorageError> {

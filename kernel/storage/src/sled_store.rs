@@ -12,6 +12,7 @@ use crate::StorageError;
 use crate::engine::{Position, RawRow};
 use crate::keys::{Direction, RowRange};
 use crate::shared::Table;
+use crate::store::{Store, StoredTable};
 
 /// sled overruns what it is told, so it is told little.
 const CACHE_BYTES: u64 = 16 << 20;
@@ -48,24 +49,53 @@ impl SledTable {
         Ok(Self { db, path: path.to_owned() })
     }
 
-    /// Removes the index.
-    pub(crate) fn remove(path: &Path) -> Result<(), StorageError> {
-        match fs::remove_dir_all(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StorageError::io(path, error)),
+    fn guarded<A>(&self, work: impl FnOnce(&sled::Db) -> Result<A, sled::Error>) -> Result<A, StorageError> {
+        // Of some damage sled does not report but panics.
+        catch_unwind(AssertUnwindSafe(|| work(&self.db)))
+            .map_err(|_| StorageError::Index("sled panicked".to_owned()))?
+            .map_err(|error| failed(&error))
+    }
+}
+
+/// The folder of a [`SledTable`].
+#[derive(Debug)]
+pub(crate) struct SledStore(PathBuf);
+
+impl SledStore {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+}
+
+impl Store for SledStore {
+    type Table = SledTable;
+
+    fn open(&self) -> Result<SledTable, StorageError> {
+        SledTable::open(&self.0)
+    }
+
+    fn remove(&self) -> Result<(), StorageError> {
+        match fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StorageError::io(&self.0, error)),
             _ => Ok(()),
         }
     }
+}
 
-    /// The position up to which commits were applied.
-    pub(crate) fn applied(&self) -> Result<Position, StorageError> {
-        let Some(bytes) = self.db.get(APPLIED).map_err(|error| failed(&error))? else { return Ok(0) };
+impl StoredTable for SledTable {
+    fn applied(&self) -> Result<Position, StorageError> {
+        let Some(bytes) = self.guarded(|db| db.get(APPLIED))? else { return Ok(0) };
         let bytes = <[u8; 8]>::try_from(&*bytes);
-        bytes.map(u64::from_be_bytes).map_err(|_| StorageError::corrupt("the index holds no position"))
+        bytes.map(u64::from_be_bytes).map_err(|_| StorageError::Index("it holds no position".to_owned()))
     }
 
-    /// Returns when all is on disk. sled's own flush does not sync, so each of its files is synced here.
-    pub(crate) fn sync(&self) -> Result<(), StorageError> {
-        self.db.flush().map_err(|error| failed(&error))?;
+    fn flush(&self) -> Result<(), StorageError> {
+        self.guarded(|db| db.flush()).map(|_| ())
+    }
+
+    /// sled's own flush does not sync, so each of its files is synced here.
+    fn sync(&self) -> Result<(), StorageError> {
+        self.flush()?;
         sync_tree(&self.path).map_err(|error| StorageError::io(&self.path, error))
     }
 }
@@ -96,19 +126,19 @@ fn sync_tree(path: &Path) -> io::Result<()> {
 
 impl Table for SledTable {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
-        Ok(self.db.get(key).map_err(|error| failed(&error))?.map(shared))
+        Ok(self.guarded(|db| db.get(key))?.map(shared))
     }
 
     fn range(&self, range: &RowRange, direction: Direction, limit: usize) -> Result<Vec<RawRow>, StorageError> {
-        let rows = self.db.range::<&[u8], _>(&range.from[..]..&range.to[..]);
-        let row = |row: sled::Result<(sled::IVec, sled::IVec)>| match row {
-            Ok((key, value)) => Ok((shared(key), shared(value))),
-            Err(error) => Err(failed(&error)),
-        };
-        match direction {
-            Direction::Forward => rows.take(limit).map(row).collect(),
-            Direction::Backward => rows.rev().take(limit).map(row).collect(),
-        }
+        self.guarded(|db| {
+            let rows = db.range::<&[u8], _>(&range.from[..]..&range.to[..]);
+            let row =
+                |row: sled::Result<(sled::IVec, sled::IVec)>| row.map(|(key, value)| (shared(key), shared(value)));
+            match direction {
+                Direction::Forward => rows.take(limit).map(row).collect(),
+                Direction::Backward => rows.rev().take(limit).map(row).collect(),
+            }
+        })
     }
 
     fn apply(&self, position: Position, rows: &BTreeMap<Bytes, Option<Bytes>>) -> Result<(), StorageError> {
@@ -120,7 +150,7 @@ impl Table for SledTable {
             }
         }
         batch.insert(APPLIED, &position.to_be_bytes());
-        self.db.apply_batch(batch).map_err(|error| failed(&error))
+        self.guarded(|db| db.apply_batch(batch))
     }
 }
 

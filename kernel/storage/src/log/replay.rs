@@ -1,17 +1,15 @@
 //! Reading the log back: frames behind a position, and where the log ends.
 //!
 //! INVARIANT (tail-rule): one frame is written at a time and the next only when it is synced, so only the last can be torn. A bad frame that a valid one
-//! follows, and a gap in the positions, is damage and refused; a bad frame at the end was never answered, and is cut.
-
-use std::path::Path;
-
-use bytes::Bytes;
+//! follows, and a gap in the positions, is damage and refused; a bad frame at the end was never answered, and is cut. A log that ends before a position
+//! that something made from it knows of has lost what was answered: that is damage too, and nothing is cut.
 
 use crate::StorageError;
 use crate::engine::Position;
-use crate::files::{Files, read_all};
-use crate::log::frame::{self, Frame, Parsed};
-use crate::log::segment::{self, HEAD_BYTES, Segment};
+use crate::log::LogProgress;
+use crate::log::chain::{Chain, Torn};
+use crate::log::frame::Frame;
+use crate::log::segment::Segment;
 
 /// Where the log ends.
 #[derive(Debug)]
@@ -22,108 +20,59 @@ pub(crate) struct End {
     pub(crate) current: Option<(Segment, u64)>,
     /// Segments made ahead.
     pub(crate) ready: Vec<Segment>,
+    /// The same for those who watch the log.
+    pub(crate) progress: LogProgress,
 }
 
-/// Reads the log, gives `apply` each frame that holds transactions after `applied`, cuts a torn tail.
+/// What must be in the log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reach<'a> {
+    /// Everything up to here is known already.
+    pub(crate) applied: Position,
+    /// The log goes on at least to here…
+    pub(crate) known: Position,
+    /// …as this knows.
+    pub(crate) by: &'a str,
+    /// Where the newest snapshot begins.
+    pub(crate) snapshot: Position,
+}
+
+/// Gives `apply` each frame that holds transactions after what is applied with the bytes read so far, then cuts a torn tail.
 ///
 /// # Errors
 /// [`StorageError::Corrupt`] where frames are damaged or missing; what `apply` returned; errors of the disk.
 pub(crate) fn replay(
-    files: &dyn Files,
-    folder: &Path,
-    applied: Position,
-    mut apply: impl FnMut(Frame) -> Result<(), StorageError>,
+    chain: Chain,
+    reach: Reach<'_>,
+    apply: impl FnMut(Frame, u64) -> Result<(), StorageError>,
 ) -> Result<End, StorageError> {
-    // A kernel that was killed may have named a segment and not synced its name.
-    files.sync_dir(folder).map_err(|error| StorageError::io(folder, error))?;
-    let segments = segment::list(files, folder)?
-        .into_iter()
-        .map(|number| Segment::open(files, folder, number))
-        .collect::<Result<Vec<_>, _>>()?;
-    let start = start(&segments, applied)?;
-    let mut expected = None;
-    let mut torn: Option<u64> = None;
-    let mut end = (start, HEAD_BYTES);
-    let mut newest = Bytes::new();
-    for (index, segment) in segments.iter().enumerate().skip(start) {
-        let bytes = Bytes::from(read_all(&*segment.file).map_err(|error| StorageError::io(&segment.path, error))?);
-        let mut offset = HEAD_BYTES;
-        while let Parsed::Frame(frame, len) = frame::parse(&bytes, offset, segment.name) {
-            let (first, last) = (frame.first, frame.last());
-            let wanted = expected.unwrap_or(if segment.number == 0 { 1 } else { first });
-            if first != wanted || torn.is_some() {
-                return Err(damaged(torn.unwrap_or(segment.number), wanted));
-            }
-            newest = bytes.slice(offset..offset + len);
-            offset += len;
-            end = (index, offset);
-            expected = Some(last + 1);
-            if last > applied {
-                apply(frame)?;
-            }
-        }
-        let tail = bytes.slice(offset..offset + written(bytes.get(offset..).unwrap_or_default()));
-        if holds_frame(&tail, segment.name) {
-            return Err(damaged(segment.number, expected.unwrap_or(applied + 1)));
-        }
-        if !tail.is_empty() {
-            cut(segment, offset, tail.len())?;
-            torn = Some(segment.number);
-        }
+    let walked = chain.walk(reach.applied, apply)?;
+    let last = walked.last;
+    if last < reach.known {
+        return Err(StorageError::corrupt(format!(
+            "the log ends at position {last}, but {} is at {}: what was committed between is missing",
+            reach.by, reach.known
+        )));
     }
-    let last = expected.map_or(applied, |next| next - 1);
-    if last < applied || (expected.is_none() && applied > 0) {
-        return Err(StorageError::corrupt(format!("the log ends at position {last}, but the index is at {applied}")));
+    for torn in &walked.torn {
+        cut(&chain, *torn)?;
     }
-    let mut rest = segments.into_iter().skip(end.0);
-    let current = rest.next().map(|segment| (segment, end.1 as u64));
+    let (place, offset) = (walked.end.0, walked.end.1 as u64);
+    let spare: u64 = chain.segments.iter().skip(place).map(|segment| segment.size).sum();
+    let bytes = (chain.bytes_from(reach.snapshot) + offset).saturating_sub(spare);
+    let progress = LogProgress::new(last, bytes, chain.firsts());
+    let mut rest = chain.segments.into_iter().skip(place);
+    let current = rest.next().map(|segment| (segment, offset));
     if let Some((segment, offset)) = &current {
-        renew(segment, *offset, &newest)?;
+        renew(segment, *offset, &walked.newest)?;
     }
-    Ok(End { last, current, ready: rest.collect() })
+    Ok(End { last, current, ready: rest.collect(), progress })
 }
 
-fn damaged(segment: u64, position: Position) -> StorageError {
-    StorageError::corrupt(format!("log segment {segment} lacks position {position}, though later ones follow"))
-}
-
-/// The last segment that begins with a position already applied, so that what follows can be seen to join on; else the first.
-fn start(segments: &[Segment], applied: Position) -> Result<usize, StorageError> {
-    for (index, segment) in segments.iter().enumerate().rev() {
-        if segment.first_position()?.is_some_and(|first| first <= applied) {
-            return Ok(index);
-        }
-    }
-    match segments.first() {
-        Some(first) if first.number > 0 => Err(StorageError::corrupt(format!(
-            "the log begins with segment {}, behind position {applied}",
-            first.number
-        ))),
-        _ => Ok(0),
-    }
-}
-
-/// The length of `bytes` up to the last that is not zero.
-fn written(bytes: &[u8]) -> usize {
-    const ZEROS: [u8; 4_096] = [0; 4_096];
-    // Whole pieces are compared first: a segment is mostly zeros, and looking at each byte takes long.
-    let blank =
-        bytes.rchunks(ZEROS.len()).take_while(|piece| ZEROS.get(..piece.len()) == Some(piece)).map(<[u8]>::len).sum();
-    let head = bytes.get(..bytes.len().saturating_sub(blank)).unwrap_or_default();
-    head.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
-}
-
-/// Whether a valid frame lies anywhere in `bytes`.
-fn holds_frame(bytes: &Bytes, name: u64) -> bool {
-    let words = name.to_le_bytes();
-    (0..bytes.len()).step_by(frame::ALIGN_BYTES).any(|at| {
-        // The name is looked at first, as the checksum of every place would take long.
-        bytes.get(at + 8..at + 16) == Some(&words) && matches!(frame::parse(bytes, at, name), Parsed::Frame(..))
-    })
-}
-
-/// Zeroes the `len` bytes of a torn frame.
-fn cut(segment: &Segment, offset: usize, len: usize) -> Result<(), StorageError> {
+/// Zeroes the bytes of a torn frame.
+fn cut(chain: &Chain, torn: Torn) -> Result<(), StorageError> {
+    let Torn { index, offset, len } = torn;
+    let Some(segment) = chain.segments.get(index) else { return Ok(()) };
     tracing::warn!(segment = segment.number, offset, len, "cutting a torn frame at the end of the log");
     write_synced(segment, &vec![0; len], offset as u64)
 }

@@ -130,17 +130,22 @@ fn read_head(bytes: &[u8], number: u64) -> Option<u64> {
     (bytes.get(..HEAD_USED_BYTES)? == head(number, name)).then_some(name)
 }
 
-/// The numbers of the segments in a folder, in order; what was left unfinished is removed.
-pub(crate) fn list(files: &dyn Files, folder: &Path) -> Result<Vec<u64>, StorageError> {
+/// Removes what was left unfinished.
+pub(crate) fn sweep(files: &dyn Files, folder: &Path) -> Result<(), StorageError> {
     let io = |error| StorageError::io(folder, error);
-    let mut numbers = Vec::new();
     for name in files.list(folder).map_err(io)? {
-        if let Some(number) = name.strip_suffix(SUFFIX).and_then(|hex| u64::from_str_radix(hex, 16).ok()) {
-            numbers.push(number);
-        } else if name.ends_with(SUFFIX_UNFINISHED) {
+        if name.ends_with(SUFFIX_UNFINISHED) {
             files.remove(&folder.join(name)).map_err(io)?;
         }
     }
+    Ok(())
+}
+
+/// The numbers of the segments in a folder, in order.
+pub(crate) fn list(files: &dyn Files, folder: &Path) -> Result<Vec<u64>, StorageError> {
+    let names = files.list(folder).map_err(|error| StorageError::io(folder, error))?;
+    let number = |name: &String| name.strip_suffix(SUFFIX).and_then(|hex| u64::from_str_radix(hex, 16).ok());
+    let mut numbers: Vec<u64> = names.iter().filter_map(number).collect();
     numbers.sort_unstable();
     for (number, next) in numbers.iter().zip(numbers.iter().skip(1)) {
         if number + 1 != *next {
@@ -148,4 +153,9 @@ pub(crate) fn list(files: &dyn Files, folder: &Path) -> Result<Vec<u64>, Storage
         }
     }
     Ok(numbers)
+}
+
+/// The file of segment `number`.
+pub(crate) fn path(folder: &Path, number: u64) -> PathBuf {
+    folder.join(file_name(number))
 }

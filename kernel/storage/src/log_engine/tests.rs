@@ -1,5 +1,7 @@
 mod crash;
+mod sim;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use forecourt_base::SeededRandom;
@@ -11,7 +13,12 @@ use crate::{Bytes, IndexEntry, KeyRange, Mode, Space, Transaction};
 
 /// Small segments, made when they are needed, so that each operation on the disk is in a fixed order.
 fn options() -> LogOptions {
-    LogOptions { segment_bytes: 2_048, prepare_ahead: false, random: Arc::new(SeededRandom::new(1)) }
+    LogOptions {
+        segment_bytes: 2_048,
+        prepare_ahead: false,
+        random: Arc::new(SeededRandom::new(1)),
+        ..LogOptions::default()
+    }
 }
 
 fn space() -> Space {

@@ -1,8 +1,6 @@
 //! The machine stops at random operations on its disk, again and again. Each transaction writes the same mark to several records and a stamped record that
 //! names them, so that what is found after a restart tells which transactions there are, and whether they are whole.
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 
 use super::*;
