@@ -1,7 +1,7 @@
 //! What the end-to-end tests stand on: the built program, servers of it in folders of their own, a client, and guests.
 //!
-//! Nothing here knows what the kernel is made of: it is driven as people drive it, by its command line and over HTTP. Nothing waits by
-//! sleeping: a server is ready when it says so, and whatever else must be awaited is awaited by an answer.
+//! Nothing here but the floors of `bench` knows what the kernel is made of: it is driven as people drive it, by its command line and over HTTP.
+//! Nothing waits by sleeping: a server is ready when it says so, and whatever else must be awaited is awaited by an answer.
 //!
 //! `FORECOURT_KILL_ROUNDS` sets how often the kernel is killed (50), `FORECOURT_SEED` repeats the choices of a random test that failed.
 //!
@@ -16,6 +16,7 @@
     reason = "what fails here fails the test that asked for it"
 )]
 
+pub mod bench;
 pub mod client;
 pub mod ground;
 pub mod guests;

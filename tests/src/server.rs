@@ -83,6 +83,14 @@ impl Folder {
         self.0.path().to_str().unwrap()
     }
 
+    /// The same data in a folder of its own. Nothing may run on this one.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let copy = Self::new();
+        copy_tree(self.0.path(), copy.0.path()).unwrap();
+        copy
+    }
+
     fn log(&self) -> PathBuf {
         self.0.path().join("e2e.log")
     }
@@ -93,6 +101,20 @@ impl Folder {
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(30)..].join("\n")
     }
+}
+
+fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            std::fs::create_dir_all(&target)?;
+            copy_tree(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), &target)?;
+        }
+    }
+    Ok(())
 }
 
 impl Default for Folder {
@@ -113,8 +135,13 @@ pub struct Server {
 impl Server {
     /// Starts a kernel on a folder and waits until it says where it listens.
     pub fn start(folder: &Folder, flags: &[&str]) -> Self {
+        Self::start_program(serve(folder, flags), folder)
+    }
+
+    /// The same of any program that says where it listens as the kernel does, and that keeps to this folder.
+    pub fn start_program(mut program: Command, folder: &Folder) -> Self {
         let log = File::options().create(true).append(true).open(folder.log()).unwrap();
-        let mut child = serve(folder, flags).stderr(log).spawn().unwrap();
+        let mut child = program.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let process = Guarded::new(child, folder);
         Self::ready(process, output)
@@ -145,6 +172,11 @@ impl Server {
         Client::new(&self.url)
     }
 
+    /// Its process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.process.child)
+    }
+
     /// SIGKILL, as a power cut to the process: nothing of it runs any more when this returns.
     pub fn kill(self) {
         drop(self);
@@ -152,7 +184,7 @@ impl Server {
 
     /// SIGTERM, and how the process ended.
     pub fn stop(mut self) -> ExitStatus {
-        kill_process(Pid::from_child(&self.process.child), Signal::TERM).unwrap();
+        kill_process(self.pid(), Signal::TERM).unwrap();
         self.process.child.wait().unwrap()
     }
 
@@ -164,7 +196,8 @@ impl Server {
 
 /// Starts a kernel that logs all it does, and kills it once it has written this many lines, or is ready before.
 pub fn kill_while_starting(folder: &Folder, flags: &[&str], lines: usize) {
-    let mut child = serve(folder, flags).args(["--log", "trace"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        serve(folder, flags).args(["--log", "trace"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let log = BufReader::new(child.stderr.take().unwrap());
     let _process = Guarded::new(child, folder);
     let ready = |line: &String| line.contains("\"message\":\"ready\"");
@@ -173,7 +206,7 @@ pub fn kill_while_starting(folder: &Folder, flags: &[&str], lines: usize) {
 
 fn serve(folder: &Folder, flags: &[&str]) -> Command {
     let mut command = forecourt(&["serve", "--data", folder.data(), "--listen", "127.0.0.1:0"]);
-    command.args(flags).env("FORECOURT_DEMO_PASSWORD", PASSWORD).stdout(Stdio::piped());
+    command.args(flags).env("FORECOURT_DEMO_PASSWORD", PASSWORD);
     command
 }
 

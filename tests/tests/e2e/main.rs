@@ -9,6 +9,7 @@
 
 mod commands;
 mod edges;
+mod floor;
 mod guarded;
 mod hostile;
 mod kill;

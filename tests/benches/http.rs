@@ -1,0 +1,119 @@
+//! What the kernel makes of this machine over HTTP, against servers that do the same by hand, or less.
+//!
+//! All run as processes of their own, on data folders of their own on the same disk, and are loaded in turns by the same generator, the others paused:
+//! - the kernel: the program as it is shipped, in release, with real sign-in and everything synced;
+//! - native: the same operations hand-written on the kernel's own crates, without the runtime (`forecourt_tests::bench::native`);
+//! - bare: axum that appends to a group-committed log, and nothing else.
+//!
+//! `--quick`, or `FORECOURT_BENCH_QUICK=1`, makes the rounds short: for trying it out, not for figures. The figures are ratios of one run; a build beside it
+//! spoils them.
+
+use std::process::Command;
+use std::time::Duration;
+
+use forecourt_tests::bench::figures::{at_least, at_most, sync_p50};
+use forecourt_tests::bench::load::{Request, Until};
+use forecourt_tests::bench::requests::Kind;
+use forecourt_tests::bench::rounds::{Figures, Plan, Target, in_turns};
+use forecourt_tests::bench::stage::Stage;
+use forecourt_tests::bench::{bare, http, native};
+use forecourt_tests::{Folder, Server};
+
+/// As the kernel's own program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// One comparison: what is asked, by how many connections, and the bounds on kernel ÷ native.
+struct Case {
+    kind: Kind,
+    connections: u64,
+    throughput_min: Option<f64>,
+    p50_max: Option<f64>,
+}
+
+const CASES: [Case; 5] = [
+    Case { kind: Kind::Command, connections: 1, throughput_min: Some(0.5), p50_max: Some(1.4) },
+    Case { kind: Kind::Command, connections: 16, throughput_min: Some(0.5), p50_max: None },
+    Case { kind: Kind::Command, connections: 64, throughput_min: Some(0.5), p50_max: None },
+    Case { kind: Kind::Nested, connections: 64, throughput_min: Some(0.35), p50_max: None },
+    Case { kind: Kind::Read, connections: 64, throughput_min: Some(0.5), p50_max: None },
+];
+/// The least that native must make of what bare makes, else it is too low a floor.
+const NATIVE_TO_BARE_MIN: f64 = 0.5;
+
+/// The bench's own program as a server.
+fn other(name: &'static str, folder: &Folder) -> Target {
+    let mut program = Command::new(std::env::current_exe().unwrap());
+    program.args([name, folder.data()]);
+    Target { name, server: Server::start_program(program, folder) }
+}
+
+fn compare(case: &Case, targets: &[(&Target, Request)], plan: Plan) -> Vec<Figures> {
+    println!("{} at {} connection(s)", case.kind.operation(), case.connections);
+    let figures = in_turns(targets, case.connections, plan);
+    for ((target, _), figures) in targets.iter().zip(&figures) {
+        println!("  {:8}{figures}", target.name);
+    }
+    figures
+}
+
+fn judge(case: &Case, figures: &[Figures]) {
+    let [kernel, native, rest @ ..] = figures else { return };
+    if let Some(bound) = case.throughput_min {
+        println!("  kernel ÷ native, throughput: {}", at_least(kernel.throughput / native.throughput, bound));
+    }
+    if let Some(bound) = case.p50_max {
+        let ratio = kernel.p50.as_secs_f64() / native.p50.as_secs_f64();
+        println!("  kernel ÷ native, p50: {}", at_most(ratio, bound));
+    }
+    if let [bare, ..] = rest {
+        println!("  native ÷ bare, throughput: {}", at_least(native.throughput / bare.throughput, NATIVE_TO_BARE_MIN));
+    }
+}
+
+fn measure(plan: Plan) {
+    let stage = Stage::make();
+    let (native_folder, bare_folder) = (stage.folder.copy(), Folder::new());
+    let kernel = Target { name: "kernel", server: Server::start(&stage.folder, &[]) };
+    let (native, bare) = (other("native", &native_folder), other("bare", &bare_folder));
+    let all = [&kernel, &native, &bare];
+    for target in all {
+        target.pause();
+    }
+    println!("fdatasync of 4 KiB before: p50 {:.3} ms", sync_p50().as_secs_f64() * 1e3);
+    // Every card is written once before anything is measured, so that reads find what they ask for.
+    let warm = Plan { rounds: 1, until: Until::Answers(16) };
+    for kind in [Kind::Command, Kind::Nested, Kind::Read] {
+        in_turns(&all.map(|target| (target, kind.requests(&stage.token))), 64, warm);
+    }
+    for case in &CASES {
+        let with_bare = case.kind == Kind::Command;
+        let targets = all.iter().filter(|target| with_bare || target.name != "bare");
+        let targets: Vec<_> = targets.map(|target| (*target, case.kind.requests(&stage.token))).collect();
+        judge(case, &compare(case, &targets, plan));
+    }
+    println!("fdatasync of 4 KiB after: p50 {:.3} ms", sync_p50().as_secs_f64() * 1e3);
+    println!("wasmtime serve: not compared");
+    for target in all {
+        target.resume();
+    }
+    for target in [kernel, native, bare] {
+        assert!(target.server.stop().success(), "{}", target.name);
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let texts: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match texts.as_slice() {
+        ["native", data] => http::program(async |listener, stop| {
+            native::serve(native::Native::open(data.as_ref()).await, listener, stop).await;
+        }),
+        ["bare", folder] => http::program(|listener, stop| bare::serve(folder.as_ref(), listener, stop)),
+        flags => {
+            let quick = flags.contains(&"--quick") || std::env::var_os("FORECOURT_BENCH_QUICK").is_some();
+            let (rounds, time) = if quick { (3, Duration::from_millis(300)) } else { (7, Duration::from_secs(3)) };
+            measure(Plan { rounds, until: Until::Elapsed(time) });
+        }
+    }
+}
