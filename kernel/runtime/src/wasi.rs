@@ -51,7 +51,11 @@ fn function(instance: &mut LinkerInstance<'_, CallState>, interface: &str, name:
     let full = format!("{interface}#{name}");
     instance.func_new(name, move |mut store, ty, params, results| {
         store.data_mut().tree()?.budget.host_call()?;
-        if let Some(value) = answer(&mut store, &full, params)? {
+        let mut handles = Vec::new();
+        for param in params {
+            take_handles(&mut store, param, &mut handles)?;
+        }
+        if let Some(value) = answer(&mut store, &full, params, &handles)? {
             if let (Some(result), Some(value)) = (results.first_mut(), value) {
                 *result = value;
             }
@@ -65,11 +69,29 @@ fn own(store: &mut StoreContextMut<'_, CallState>, rep: u32, kind: u32) -> wasmt
     Ok(Val::Resource(ResourceDynamic::new_own(rep, kind).try_into_resource_any(store.as_context_mut())?))
 }
 
-fn rep(store: &mut StoreContextMut<'_, CallState>, value: Option<&Val>) -> wasmtime::Result<u32> {
+/// What the handles stand for that a guest passed, in their order. A borrowed handle must be given back before the function returns, and
+/// one that is handed over must not stay in the host's table: both are done here.
+fn take_handles(store: &mut StoreContextMut<'_, CallState>, value: &Val, taken: &mut Vec<u32>) -> wasmtime::Result<()> {
     match value {
-        Some(Val::Resource(any)) => Ok(any.try_into_resource_dynamic(store.as_context_mut())?.rep()),
-        _ => Err(store.data().misuse("a handle was expected").into()),
+        Val::Resource(any) => taken.push(any.try_into_resource_dynamic(store.as_context_mut())?.rep()),
+        // Bytes are long, and hold no handles.
+        Val::List(items) if matches!(items.first(), Some(Val::U8(_))) => {}
+        Val::List(items) | Val::Tuple(items) => {
+            for item in items {
+                take_handles(store, item, taken)?;
+            }
+        }
+        Val::Record(fields) => {
+            for (_, field) in fields {
+                take_handles(store, field, taken)?;
+            }
+        }
+        Val::Option(Some(inner)) | Val::Variant(_, Some(inner)) | Val::Result(Ok(Some(inner)) | Err(Some(inner))) => {
+            take_handles(store, inner, taken)?;
+        }
+        _ => {}
     }
+    Ok(())
 }
 
 fn ok(value: Option<Val>) -> Val {
@@ -85,6 +107,7 @@ fn answer(
     store: &mut StoreContextMut<'_, CallState>,
     name: &str,
     params: &[Val],
+    handles: &[u32],
 ) -> wasmtime::Result<Option<Option<Val>>> {
     let nanos = |store: &mut StoreContextMut<'_, CallState>| -> Result<u64, Abort> {
         let millis = store.data_mut().tree()?.origin.started.as_millis();
@@ -103,7 +126,7 @@ fn answer(
         "cli/stderr#get-stderr" => own(store, STDERR, OUTPUT_STREAM)?,
         "io/streams#[method]output-stream.check-write" => ok(Some(Val::U64(4096))),
         "io/streams#[method]output-stream.write" | "io/streams#[method]output-stream.blocking-write-and-flush" => {
-            write(store, params)?;
+            write(store, handles.first() == Some(&STDERR), params)?;
             ok(None)
         }
         "io/streams#[method]output-stream.flush" | "io/streams#[method]output-stream.blocking-flush" => ok(None),
@@ -164,13 +187,12 @@ fn random_bytes(store: &mut StoreContextMut<'_, CallState>, params: &[Val]) -> w
     Ok(Val::List(bytes))
 }
 
-fn write(store: &mut StoreContextMut<'_, CallState>, params: &[Val]) -> wasmtime::Result<()> {
-    let stream = rep(store, params.first())?;
+fn write(store: &mut StoreContextMut<'_, CallState>, is_error: bool, params: &[Val]) -> wasmtime::Result<()> {
     let Some(Val::List(bytes)) = params.get(1) else { return Ok(()) };
     let bytes: Vec<u8> =
         bytes.iter().filter_map(|byte| if let Val::U8(byte) = byte { Some(*byte) } else { None }).collect();
     let text = String::from_utf8_lossy(&bytes);
-    let level = if stream == STDERR { Level::Warn } else { Level::Info };
+    let level = if is_error { Level::Warn } else { Level::Info };
     line(store.data_mut(), level, text.trim_end(), "")
 }
 

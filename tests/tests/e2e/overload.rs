@@ -9,7 +9,8 @@ use forecourt_tests::server::PASSWORD;
 use forecourt_tests::{Answer, Ground, ground};
 use serde_json::{Value, json};
 
-use crate::hostile::{FINE, bomb, publish};
+use crate::hostile::bombs::{FINE, bomb};
+use crate::hostile::table::publish;
 
 const LIST_NOTES: &str = "probe/effects/list-notes";
 const LOCALS: usize = 2_000;

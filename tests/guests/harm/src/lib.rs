@@ -1,12 +1,15 @@
 //! What a hostile or careless guest does: each function goes past one limit of the kernel. None of them returns, unless the kernel
-//! fails to stop it; then the guest traps, which the tests tell from the limit.
+//! fails to stop it; then the guest traps, which the tests tell from the limit. What the kernel only refuses is in [`misuse`].
 //!
 //! A guest that uses this crate declares a collection `blobs` of records with these fields, with an index `by-tag` over `tags`.
+
+mod misuse;
 
 use std::hint::black_box;
 
 use forecourt_sdk::serde::{Deserialize, Serialize};
 use forecourt_sdk::{Collection, KernelError, clock, ids, log};
+pub use misuse::misuse;
 use serde_json::value::RawValue;
 
 /// A record of collection `blobs`.
@@ -18,13 +21,13 @@ pub struct Blob {
     pub tags: Vec<String>,
 }
 
-const BLOBS: Collection<Blob> = Collection::new("blobs");
+pub(crate) const BLOBS: Collection<Blob> = Collection::new("blobs");
 /// Larger than any budget counted in calls of the host.
 const MANY: usize = 200_000;
 const BLOB_BYTES: usize = 200_000;
 const PAGE_ROWS: u32 = 200;
 
-fn blob(id: usize, bytes: usize, tags: usize) -> Blob {
+pub(crate) fn blob(id: usize, bytes: usize, tags: usize) -> Blob {
     let tags = (0..tags).map(|tag| format!("t{tag}")).collect();
     Blob { id: format!("{id:06}"), text: "x".repeat(bytes), tags }
 }

@@ -23,6 +23,7 @@ impl Guest for Probe {
             Ending::Fail => Err(Error::AskedTo("fail".to_owned())),
             Ending::Trap => panic!("asked to trap"),
             Ending::Breach(limit) => harm::breach(&limit, |at| publish(&format!("e{at}"))),
+            Ending::Misuse(misuse) => Ok(harm::misuse(&misuse).map(|()| written)?),
         }
     }
 

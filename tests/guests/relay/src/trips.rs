@@ -26,6 +26,7 @@ fn end(trip: Trip, ending: Ending) -> Result<Trip, Error> {
         Ending::Fail => Err(Error::AskedTo("fail".to_owned())),
         Ending::Trap => panic!("asked to trap"),
         Ending::Breach(limit) => harm::breach(&limit, |at| publish(&format!("e{at}"))),
+        Ending::Misuse(misuse) => Ok(harm::misuse(&misuse).map(|()| trip)?),
     }
 }
 
