@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::LazyLock;
@@ -95,6 +96,14 @@ impl Folder {
         self.0.path().join("e2e.log")
     }
 
+    /// What the kernel logged, but for the lines of its requests.
+    pub fn messages(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.log()).unwrap_or_default();
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let messages = lines.filter_map(|line| line["message"].as_str().map(str::to_owned));
+        messages.filter(|message| message != "answered").collect()
+    }
+
     /// The end of what the kernel logged.
     pub fn log_tail(&self) -> String {
         let text = std::fs::read_to_string(self.log()).unwrap_or_default();
@@ -170,6 +179,11 @@ impl Server {
     /// A client that has not signed in.
     pub fn client(&self) -> Client {
         Client::new(&self.url)
+    }
+
+    /// The same as an address.
+    pub fn address(&self) -> SocketAddr {
+        self.url.strip_prefix("http://").unwrap().parse().unwrap()
     }
 
     /// Its process.

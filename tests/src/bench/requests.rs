@@ -38,7 +38,7 @@ impl Kind {
     }
 
     fn body(self, turn: Turn) -> String {
-        let (card, bay) = (card(turn), format!("bay-{:02}", (card(turn) + turn.number) % BAYS));
+        let (card, bay) = (card(turn), bay(card(turn) + turn.number));
         let change = || {
             format!(
                 r#"{{"id":"card-{card:04}","title":"更换机油和机油滤清器","bay":"{bay}","price":{}}}"#,
@@ -86,6 +86,12 @@ impl Kind {
 
 fn end(to: &mut Vec<u8>, body: &str) {
     write!(to, "content-length: {}\r\n\r\n{body}", body.len()).unwrap();
+}
+
+/// The bay of this number: after the last comes the first.
+#[must_use]
+pub fn bay(number: u64) -> String {
+    format!("bay-{:02}", number % BAYS)
 }
 
 /// The card that a connection's turn is about: each connection has its own.

@@ -1,6 +1,5 @@
 //! Rounds of load in turns: what else the machine does falls on all alike.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustix::process::{Signal, kill_process};
@@ -39,11 +38,6 @@ pub struct Plan {
 }
 
 impl Target {
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.server.url().strip_prefix("http://").unwrap().parse().unwrap()
-    }
-
     /// Stops the process where it stands: no thread of it runs beside another target's round.
     pub fn pause(&self) {
         kill_process(self.server.pid(), Signal::STOP).unwrap();
@@ -61,7 +55,7 @@ pub fn in_turns(targets: &[(&Target, Request)], connections: u64, plan: Plan) ->
     for _ in 0..plan.rounds {
         for ((target, request), rounds) in targets.iter().zip(&mut rounds) {
             target.resume();
-            rounds.push(load::run(target.address(), connections, plan.until, request));
+            rounds.push(load::run(target.server.address(), connections, plan.until, request));
             target.pause();
         }
     }

@@ -1,4 +1,4 @@
-//! The ground of the benches: a group with one store in which `jobs` and `desk` are enabled, and a signed-in user.
+//! The ground of the benches: a group with one store in which `jobs`, `desk` and the bundled areas are enabled, and a signed-in user.
 
 use serde_json::json;
 
@@ -12,9 +12,9 @@ use crate::server::{Folder, PASSWORD, Server};
 pub struct Stage {
     /// The folder.
     pub folder: Folder,
-    /// The session of the user whose role allows every operation of the two areas.
+    /// The session of the user whose role allows every operation of `jobs` and `desk`.
     pub token: String,
-    /// The group's admin.
+    /// The session of the group's admin.
     pub admin: String,
 }
 
@@ -29,8 +29,9 @@ impl Stage {
         for plugin in ["jobs", "desk"] {
             publish(&admin, plugin);
             grant(&admin, plugin, "0.1.0");
-            let module = json!({ "plugin": plugin, "version": "0.1.0" });
-            admin.put(&format!("/v1/stores/{STORE}/modules/{plugin}"), &module).ok();
+        }
+        for plugin in ["jobs", "desk", "parts", "repair"] {
+            enable(&admin, STORE, plugin);
         }
         let roles = json!([{ "role": "advisor", "store": STORE }]);
         let user = json!({ "id": "advisor", "name": "顾问", "password": PASSWORD, "roles": roles });
@@ -39,6 +40,12 @@ impl Stage {
         assert!(server.stop().success());
         Self { folder, token, admin }
     }
+}
+
+/// Has a plugin serve the area of its name in a store.
+pub fn enable(admin: &Client, store: &str, plugin: &str) {
+    let module = json!({ "plugin": plugin, "version": "0.1.0" });
+    admin.put(&format!("/v1/stores/{store}/modules/{plugin}"), &module).ok();
 }
 
 fn token(client: &Client, user: &str) -> String {

@@ -47,17 +47,31 @@ impl Native {
         let mut transaction = Transaction::begin(&engine, None, Mode::ReadOnly).unwrap();
         let generation = Registry::new().generation(&mut transaction, &group()).await.unwrap();
         let [jobs, desk] = ["jobs", "desk"].map(|area| {
-            let store = scope().store;
+            let store = Self::scope().store;
             Arc::clone(generation.provider(store.as_ref(), &Area::new(area).unwrap()).unwrap())
         });
         Arc::new(Self { engine, auth, clock, random, jobs, desk, calls: Semaphore::new(limits::ROOT_CALLS) })
+    }
+
+    /// The store of the benches.
+    #[must_use]
+    pub fn scope() -> Scope {
+        Scope::store(group(), StoreId::new(STORE).unwrap())
+    }
+
+    /// Where everything is stored.
+    #[must_use]
+    pub fn engine(&self) -> &Arc<dyn Engine> {
+        &self.engine
+    }
+
+    /// What guest `jobs` says of itself.
+    #[must_use]
+    pub fn jobs(&self) -> &Module {
+        &self.jobs
     }
 }
 
 fn group() -> GroupId {
     GroupId::new(GROUP).unwrap()
-}
-
-fn scope() -> Scope {
-    Scope::store(group(), StoreId::new(STORE).unwrap())
 }
