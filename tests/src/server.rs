@@ -104,6 +104,12 @@ impl Folder {
         messages.filter(|message| message != "answered").collect()
     }
 
+    /// The lines of the log that hold this text.
+    pub fn logged(&self, text: &str) -> Vec<String> {
+        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+        log.lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
+    }
+
     /// The end of what the kernel logged.
     pub fn log_tail(&self) -> String {
         let text = std::fs::read_to_string(self.log()).unwrap_or_default();

@@ -52,10 +52,11 @@ pub(crate) async fn invoke(
     };
     tree.stack.push(Arc::clone(&target.module));
     let mut store = new_store(tree, target);
-    let outcome = run(&mut store, target, params, results).await.map_err(|error| classify(error, target));
+    let ran = run(&mut store, target, params, results).await;
     let state = store.into_data();
     let ticks = state.ticks;
     let mut tree = state.finish();
+    let outcome = ran.map_err(|error| classify(error, target, tree.as_deref()));
     if let Some(tree) = &mut tree {
         tree.stack.pop();
         let verdict = fault::verdict(outcome.as_ref().copied(), &tree.budget, ticks, &mut tree.blamed);
@@ -77,9 +78,15 @@ async fn run(
     function.call_async(&mut *store, params, results).await
 }
 
-/// Tells the kernel's own endings of a call from the guest's traps; the latter are logged with their backtrace here, once.
-fn classify(error: wasmtime::Error, target: &Target) -> Abort {
+/// Tells the kernel's own endings of a call from the guest's traps. What is the plugin's fault is logged here, once, with a backtrace where
+/// there is one: what comes out of a nested call was logged there.
+fn classify(error: wasmtime::Error, target: &Target, tree: Option<&Tree>) -> Abort {
+    let known = tree.is_some_and(|tree| tree.blamed);
     let error = match error.downcast::<Abort>() {
+        Ok(abort @ (Abort::Misuse { .. } | Abort::Reentrant(_))) if !known => {
+            log(target, tree, &abort);
+            return abort;
+        }
         Ok(abort) => return abort,
         Err(error) => error,
     };
@@ -87,16 +94,18 @@ fn classify(error: wasmtime::Error, target: &Target) -> Abort {
         // The pool is as large as all root calls need.
         return Abort::Full("ROOT_CALLS");
     }
-    let plugin = &target.module.plugin;
-    let operation = &target.export.operation.name;
-    tracing::warn!(
-        %plugin, version = %target.module.version, interface = %target.export.interface, operation,
-        "plugin trapped: {error:?}"
-    );
+    log(target, tree, &format_args!("{error:?}"));
     match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => Abort::Limit("GUEST_STACK_BYTES"),
         // The engine has a private type for this error, so its text is what tells it.
         _ if format!("{error:#}").contains("fuel allocated for hostcalls") => Abort::Limit("HOSTCALL_FUEL"),
-        _ => Abort::Trap { plugin: plugin.to_string() },
+        _ => Abort::Trap { plugin: target.module.plugin.to_string() },
     }
+}
+
+fn log(target: &Target, tree: Option<&Tree>, why: &dyn std::fmt::Display) {
+    let module = &target.module;
+    let (interface, operation) = (&target.export.interface, &target.export.operation.name);
+    let request_id = tree.map(|tree| &*tree.origin.request_id).unwrap_or_default();
+    tracing::warn!(plugin = %module.plugin, version = %module.version, %interface, operation, request_id, "plugin trapped: {why}");
 }

@@ -33,7 +33,7 @@ pub(crate) struct Plugin {
 pub(crate) enum Expected {
     /// `limit-exceeded`, naming this limit.
     Limit(&'static str),
-    /// `trap`, for this reason.
+    /// `trap`, for this reason, which is in the log once.
     Trap(&'static str),
     /// `timeout`: the call's time is up.
     Timeout,
@@ -117,6 +117,11 @@ impl Row {
         let answer = if matches!(self.expected, Expected::Timeout) { ask() } else { unless_late(ask) };
         self.check(answer);
         let told = self.told();
+        if let Expected::Trap(why) = &self.expected {
+            let log = ground().folder.logged(&id);
+            let said = log.iter().filter(|line| line.contains("plugin trapped")).collect::<Vec<_>>();
+            assert!(matches!(said.as_slice(), [line] if line.contains(why)), "{told}: {log:#?}");
+        }
         let is_query = operation.split('/').next_back().is_some_and(|name| name.starts_with("check-"));
         let lines = place.audit_of(&id);
         assert_eq!(lines.len(), usize::from(!is_query), "{told}: {lines:#?}");
