@@ -4,13 +4,14 @@
 //! next tick at the latest. A tree that could run on queues at once for another turn; one that waits, for the disk or for another tree,
 //! neither holds a turn nor queues for one. So turns can't lock one another out.
 //!
-//! A short tree pays one load of a flag. All long trees together have fewer turns than the machine has cores, so that short calls find a
-//! free worker; those of one plugin in one store have one, however many they are, and take it one after another.
+//! A short tree pays two loads. All long trees together have fewer turns than the machine has cores, so that short calls find a free worker;
+//! those of one plugin in one store have one, however many they are, and take it one after another. While a plugin has long trees in a store,
+//! its new ones there begin as long: else each of many that come at once would have its first moment for itself.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -58,10 +59,18 @@ struct Queue {
     waiting: HashMap<Arc<Owner>, VecDeque<oneshot::Sender<()>>>,
 }
 
+impl Queue {
+    fn owners(&self) -> usize {
+        self.running.len() + self.ready.len()
+    }
+}
+
 /// The turns of a kernel.
 #[derive(Debug)]
 pub(crate) struct Turns {
     at_once: usize,
+    /// How many owners have a turn or wait for one, so that a short tree looks for its own only where there are any.
+    owners: AtomicUsize,
     queue: Mutex<Queue>,
 }
 
@@ -74,7 +83,7 @@ enum Asked {
 impl Turns {
     /// Turns for a machine with so many cores: one core at least is left to short calls, where there are several.
     pub(crate) fn new(cores: usize) -> Self {
-        Self { at_once: cores.saturating_sub(1).max(1), queue: Mutex::default() }
+        Self { at_once: cores.saturating_sub(1).max(1), owners: AtomicUsize::new(0), queue: Mutex::default() }
     }
 
     /// Runs a future that belongs to a call tree of `plugin`'s, by turns once the tree has become long.
@@ -91,6 +100,7 @@ impl Turns {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if queue.ready.is_empty() && queue.running.len() < self.at_once && !queue.running.contains(owner) {
             queue.running.insert(Arc::clone(owner));
+            self.owners.store(queue.owners(), Ordering::Relaxed);
             return Asked::Granted;
         }
         let (grant, granted) = oneshot::channel();
@@ -100,7 +110,18 @@ impl Turns {
         if first && !queue.running.contains(owner) {
             queue.ready.push_back(Arc::clone(owner));
         }
+        self.owners.store(queue.owners(), Ordering::Relaxed);
         Asked::Wait(granted)
+    }
+
+    /// Whether a plugin has long trees in a place now.
+    fn has_long(&self, scope: &Scope, plugin: &PluginName) -> bool {
+        if self.owners.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_its = |owner: &Arc<Owner>| owner.plugin == *plugin && owner.scope == *scope;
+        queue.running.iter().any(is_its) || queue.ready.iter().any(is_its)
     }
 
     /// Hands a turn on.
@@ -111,7 +132,7 @@ impl Turns {
             queue.ready.push_back(Arc::clone(owner));
         }
         while queue.running.len() < self.at_once {
-            let Some(next) = queue.ready.pop_front() else { return };
+            let Some(next) = queue.ready.pop_front() else { break };
             let Some(waiting) = queue.waiting.get_mut(&next) else { continue };
             // Those that went away meanwhile are passed over.
             let granted = std::iter::from_fn(|| waiting.pop_front()).any(|grant| grant.send(()).is_ok());
@@ -122,6 +143,7 @@ impl Turns {
                 queue.running.insert(next);
             }
         }
+        self.owners.store(queue.owners(), Ordering::Relaxed);
     }
 }
 
@@ -154,10 +176,13 @@ impl<F: Future> Future for Paced<'_, F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let paced = self.get_mut();
-        if !paced.pace.is_long() {
-            return paced.future.as_mut().poll(context);
-        }
         let (scope, plugin) = paced.owner;
+        if !paced.pace.is_long() {
+            if !paced.turns.has_long(scope, plugin) {
+                return paced.future.as_mut().poll(context);
+            }
+            paced.pace.interrupt();
+        }
         let queued = paced.queued.get_or_insert_with(|| Queued {
             owner: Arc::new(Owner { scope: scope.clone(), plugin: plugin.clone() }),
             granted: None,

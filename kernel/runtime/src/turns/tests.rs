@@ -80,15 +80,32 @@ fn owners_take_turns_however_many_trees_they_have() {
 }
 
 #[test]
-fn a_short_tree_waits_for_nobody() {
+fn a_plugin_s_short_tree_waits_for_its_own_long_ones() {
+    let turns = Turns::new(2);
+    let (here, there, hostile) = (scope("s1"), scope("s2"), plugin("hostile"));
+    let ran = RefCell::new(Vec::new());
+    let mut trees = [
+        Some(tree(&turns, (&here, &hostile), long(), ("long", 3), &ran)),
+        Some(tree(&turns, (&here, &hostile), Arc::default(), ("new", 1), &ran)),
+        Some(tree(&turns, (&there, &hostile), Arc::default(), ("elsewhere", 1), &ran)),
+    ];
+    poll_all(&mut trees);
+    assert_eq!(*ran.borrow(), ["long", "elsewhere"]);
+    while poll_all(&mut trees) {}
+    assert_eq!(ran.borrow().len(), 5);
+    assert_eq!(turns.owners.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn a_short_tree_waits_for_no_other_plugin() {
     let turns = Turns::new(1);
-    let (here, hostile) = (scope("s1"), plugin("hostile"));
+    let (here, hostile, other) = (scope("s1"), plugin("hostile"), plugin("other"));
     let ran = RefCell::new(Vec::new());
     let asked = turns.ask(&Arc::new(Owner { scope: here.clone(), plugin: hostile.clone() }));
     assert!(matches!(asked, Asked::Granted));
     let mut trees = [
         Some(tree(&turns, (&here, &hostile), long(), ("long", 1), &ran)),
-        Some(tree(&turns, (&here, &hostile), Arc::default(), ("short", 3), &ran)),
+        Some(tree(&turns, (&here, &other), Arc::default(), ("short", 3), &ran)),
     ];
     for _ in 0..10 {
         poll_all(&mut trees);
