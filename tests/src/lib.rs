@@ -3,7 +3,8 @@
 //! Nothing here but the floors of `bench` knows what the kernel is made of: it is driven as people drive it, by its command line and over HTTP.
 //! Nothing waits by sleeping: a server is ready when it says so, and whatever else must be awaited is awaited by an answer.
 //!
-//! `FORECOURT_KILL_ROUNDS` sets how often the kernel is killed (50), `FORECOURT_SEED` repeats the choices of a random test that failed.
+//! `FORECOURT_KILL_ROUNDS` sets how often the kernel is killed (50), `FORECOURT_HISTORY_TRANSACTIONS` how many requests the
+//! judge of histories sees (2,000), `FORECOURT_SEED` repeats the choices of a random test that failed.
 //!
 //! Invariants:
 //! - INVARIANT (no-orphans): a server ends when its handle is dropped, and also when the tests' process ends without dropping it.

@@ -11,6 +11,7 @@ mod commands;
 mod edges;
 mod floor;
 mod guarded;
+mod history;
 mod hostile;
 mod kill;
 mod overload;

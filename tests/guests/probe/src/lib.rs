@@ -4,6 +4,7 @@ mod accounts;
 mod counters;
 mod effects;
 mod holds;
+mod lists;
 
 forecourt_sdk::plugin!(Probe);
 
