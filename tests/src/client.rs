@@ -55,6 +55,12 @@ impl Client {
         self.header("authorization", format!("Bearer {token}"))
     }
 
+    /// The token that it shows, if any.
+    pub fn token(&self) -> Option<&str> {
+        let (_, value) = self.headers.iter().find(|(name, _)| *name == "authorization")?;
+        value.strip_prefix("Bearer ")
+    }
+
     /// The same client, speaking for this user from now on. The deployment's users belong to no group.
     #[must_use]
     pub fn sign_in(&self, group: Option<&str>, user: &str, password: &str) -> Self {

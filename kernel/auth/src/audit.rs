@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::AuthError;
-use crate::page::{self, Page, PageRequest};
+use crate::page::{self, List, Page, PageRequest};
 use crate::principal::{Origin, Principal};
 
 #[cfg(test)]
@@ -231,7 +231,7 @@ pub async fn page(
 ) -> Result<Page<AuditEntry>, AuthError> {
     let trail = Trail::of(scope)?;
     let wanted = request.rows()?;
-    let mut before = request.key()?;
+    let mut before = request.key(List::Audit)?;
     let (mut items, mut scanned) = (Vec::new(), 0);
     loop {
         let range = match &before {
@@ -251,12 +251,12 @@ pub async fn page(
             }
             let last = !rows.more && index + 1 == rows.items.len();
             if items.len() == wanted {
-                return Ok(Page { items, next: (!last).then(|| page::token(&row.key)) });
+                return Ok(Page { items, next: (!last).then(|| page::token(List::Audit, &row.key)) });
             }
         }
         before = rows.items.last().map(|row| row.key.to_vec());
         if !rows.more || scanned >= SCANNED_ROWS {
-            let next = before.filter(|_| rows.more).map(|key| page::token(&key));
+            let next = before.filter(|_| rows.more).map(|key| page::token(List::Audit, &key));
             return Ok(Page { items, next });
         }
     }

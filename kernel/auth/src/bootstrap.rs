@@ -31,7 +31,7 @@ impl fmt::Debug for FirstAdmin {
 
 impl FirstAdmin {
     pub(crate) fn as_user(&self, role: &str) -> Result<NewUser, AuthError> {
-        let role = RoleName::new(role).map_err(|error| AuthError::invalid("roles", error.to_string()))?;
+        let role = RoleName::new(role).map_err(|error| AuthError::invalid("roles", error.bilingual()))?;
         Ok(NewUser {
             id: self.user.clone(),
             name: self.name.clone(),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use forecourt_base::{RoleName, Scope};
+use forecourt_base::{Bilingual, RoleName, Scope};
 use forecourt_storage::StorageError;
 use thiserror::Error;
 
@@ -50,7 +50,7 @@ pub enum AuthError {
         /// The field in snake case.
         field: &'static str,
         /// The rule, as the rest of a sentence that begins with the field.
-        rule: String,
+        rule: Bilingual,
     },
     /// Nothing has this id.
     #[error("{what} `{id}` is not known")]
@@ -142,8 +142,12 @@ impl AuthError {
         Self::Denied { right: right.to_string(), scope, reason }
     }
 
-    pub(crate) fn invalid(field: &'static str, rule: impl Into<String>) -> Self {
-        Self::Invalid { field, rule: rule.into() }
+    pub(crate) fn invalid(field: &'static str, rule: Bilingual) -> Self {
+        Self::Invalid { field, rule }
+    }
+
+    pub(crate) fn rule(field: &'static str, en: &'static str, zh: &'static str) -> Self {
+        Self::invalid(field, Bilingual::fixed(en, zh))
     }
 
     pub(crate) fn unknown(what: &'static str, id: impl fmt::Display) -> Self {

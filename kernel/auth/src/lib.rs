@@ -128,8 +128,8 @@ impl Auth {
                 return Ok(Arc::clone(policy));
             }
         }
-        let stores = load_all(tx, &space::stores(group)?).await?;
-        let roles: Vec<Role> = load_all(tx, &space::roles(group)?).await?;
+        let stores = load_all(tx, &space::stores(group)?, page::List::Stores).await?;
+        let roles: Vec<Role> = load_all(tx, &space::roles(group)?, page::List::Roles).await?;
         let policy = Arc::new(Policy::compile(group.clone(), stores, &roles));
         // A group that was never made has no version: it is not kept, so that made-up ids fill no memory.
         if version != Version::default() {
@@ -144,11 +144,12 @@ impl Auth {
 async fn load_all<T: serde::de::DeserializeOwned>(
     tx: &mut Transaction,
     space: &forecourt_storage::Space,
+    kind: page::List,
 ) -> Result<Vec<T>, AuthError> {
     let mut page = PageRequest { after: None, limit: Some(limits::PAGE_ROWS) };
     let mut all = Vec::new();
     loop {
-        let part = page::list(tx, space, &page).await?;
+        let part = page::list(tx, space, kind, &page).await?;
         all.extend(part.items);
         match part.next {
             None => return Ok(all),

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use forecourt_base::limits;
+use forecourt_base::{Bilingual, limits};
 use forecourt_storage::{Direction, KeyRange, Space, Transaction};
 use serde::de::DeserializeOwned;
 
@@ -22,15 +22,23 @@ impl PageRequest {
         match self.limit {
             None => Ok(limits::PAGE_ROWS_DEFAULT),
             Some(rows @ 1..=limits::PAGE_ROWS) => Ok(rows),
-            Some(_) => Err(AuthError::invalid("limit", format!("must be 1 to {}", limits::PAGE_ROWS))),
+            Some(_) => {
+                let most = limits::PAGE_ROWS;
+                let rule = Bilingual::made(format!("must be 1 to {most}"), format!("须为 1 至 {most}"));
+                Err(AuthError::invalid("limit", rule))
+            }
         }
     }
 
-    pub(crate) fn key(&self) -> Result<Option<Vec<u8>>, AuthError> {
+    /// The key after which to go on, from a token that a page of the same list gave.
+    pub(crate) fn key(&self, list: List) -> Result<Option<Vec<u8>>, AuthError> {
         let Some(token) = &self.after else { return Ok(None) };
-        match URL_SAFE_NO_PAD.decode(token) {
-            Ok(key) if !key.is_empty() && key.len() <= limits::RECORD_KEY_BYTES => Ok(Some(key)),
-            _ => Err(AuthError::invalid("after", "is not the `next` of a page of this list")),
+        let bytes = URL_SAFE_NO_PAD.decode(token).unwrap_or_default();
+        match bytes.split_first() {
+            Some((tag, key)) if *tag == list as u8 && (1..=limits::RECORD_KEY_BYTES).contains(&key.len()) => {
+                Ok(Some(key.to_vec()))
+            }
+            _ => Err(AuthError::rule("after", "is not the `next` of a page of this list", "不是此列表某一页的 `next`")),
         }
     }
 }
@@ -44,22 +52,33 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
-pub(crate) fn token(key: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(key)
+/// What is listed. Each kind of list knows its own tokens, so that none goes on where another stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum List {
+    Groups = 1,
+    Stores = 2,
+    Users = 3,
+    Roles = 4,
+    Audit = 5,
+}
+
+pub(crate) fn token(list: List, key: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode([&[list as u8], key].concat())
 }
 
 /// A page of the records of `space`, in the order of their keys.
 pub(crate) async fn list<T: DeserializeOwned>(
     tx: &mut Transaction,
     space: &Space,
+    kind: List,
     page: &PageRequest,
 ) -> Result<Page<T>, AuthError> {
-    let range = match page.key()? {
+    let range = match page.key(kind)? {
         None => KeyRange::all(),
         Some(key) => KeyRange::all().after(&key),
     };
     let rows = tx.scan(space, &range, Direction::Forward, page.rows()?).await?;
-    let next = rows.items.last().filter(|_| rows.more).map(|row| token(&row.key));
+    let next = rows.items.last().filter(|_| rows.more).map(|row| token(kind, &row.key));
     let read =
         |value: &[u8]| serde_json::from_slice(value).map_err(|_| AuthError::Corrupt { what: "record of a list" });
     let items = rows.items.iter().map(|row| read(&row.value)).collect::<Result<_, _>>()?;

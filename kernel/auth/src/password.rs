@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::password_hash::{Output, PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
-use forecourt_base::{Random, UserId, limits};
+use forecourt_base::{Bilingual, Random, UserId, limits};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use crate::error::AuthError;
@@ -54,28 +54,30 @@ const COMMON: &[&str] = &[
 /// # Errors
 /// [`AuthError::Invalid`] names the rule, never the password.
 pub fn check_password(password: &str, user: &UserId) -> Result<(), AuthError> {
-    let refuse = |rule: &str| Err(AuthError::invalid("password", rule));
-    if password.len() > limits::PASSWORD_BYTES {
-        return refuse(&format!("is longer than {} bytes", limits::PASSWORD_BYTES));
+    let refuse = |en, zh| Err(AuthError::rule("password", en, zh));
+    let refuse_made = |en, zh| Err(AuthError::invalid("password", Bilingual::made(en, zh)));
+    let (most, least) = (limits::PASSWORD_BYTES, limits::PASSWORD_CHARACTERS_MIN);
+    if password.len() > most {
+        return refuse_made(format!("is longer than {most} bytes"), format!("超过 {most} 字节"));
     }
-    if password.chars().count() < limits::PASSWORD_CHARACTERS_MIN {
-        return refuse(&format!("must have at least {} characters", limits::PASSWORD_CHARACTERS_MIN));
+    if password.chars().count() < least {
+        return refuse_made(format!("must have at least {least} characters"), format!("至少须有 {least} 个字符"));
     }
     if password.chars().any(char::is_control) {
-        return refuse("must not have control characters");
+        return refuse("must not have control characters", "不得含控制字符");
     }
     let lower = password.to_lowercase();
     let mut distinct: Vec<char> = lower.chars().collect();
     distinct.sort_unstable();
     distinct.dedup();
     if distinct.len() < 5 {
-        return refuse("must have at least five different characters");
+        return refuse("must have at least five different characters", "至少须有五个不同的字符");
     }
     if user.as_str().len() >= 4 && lower.contains(user.as_str()) {
-        return refuse("must not contain the sign-in name");
+        return refuse("must not contain the sign-in name", "不得包含用户名");
     }
     if COMMON.contains(&lower.as_str()) {
-        return refuse("is one of those that are tried first: choose another");
+        return refuse("is one of those that are tried first: choose another", "属于最常被猜测的密码：请另选一个");
     }
     Ok(())
 }
@@ -90,9 +92,10 @@ impl PasswordCost {
     /// # Errors
     /// [`AuthError::Invalid`] when argon2 has no such parameters.
     pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, AuthError> {
-        Params::new(memory_kib, passes, lanes, None)
-            .map(Self)
-            .map_err(|error| AuthError::invalid("password_cost", format!("is refused: {error}")))
+        Params::new(memory_kib, passes, lanes, None).map(Self).map_err(|error| {
+            let rule = Bilingual::made(format!("is refused: {error}"), format!("被拒绝：{error}"));
+            AuthError::invalid("password_cost", rule)
+        })
     }
 }
 

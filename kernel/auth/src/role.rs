@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use forecourt_base::{Area, OperationPath, RoleName};
+use forecourt_base::{Area, Bilingual, OperationPath, RoleName};
 use serde::{Deserialize, Serialize};
 
 use crate::error::AuthError;
@@ -60,12 +60,18 @@ impl Grant {
     pub(crate) fn checked(&self) -> Result<Self, AuthError> {
         let (interface, operation) = match (&self.interface, &self.operation) {
             (None, Some(_)) => {
-                return Err(AuthError::invalid("grants", "name an operation only together with its interface"));
+                let en = "name an operation only together with its interface";
+                return Err(AuthError::rule("grants", en, "指定操作时须同时指定其接口"));
             }
             (interface, operation) => (interface.as_deref(), operation.as_deref()),
         };
         let path = OperationPath::new(self.area.as_str(), interface.unwrap_or("any"), operation.unwrap_or("any"))
-            .map_err(|error| AuthError::invalid("grants", format!("hold a name that is none: {error}")))?;
+            .map_err(|error| {
+                let rule = error.bilingual();
+                let rule =
+                    rule.around(|en| format!("hold a name that is none: {en}"), |zh| format!("含有无效名称：{zh}"));
+                AuthError::invalid("grants", rule)
+            })?;
         Ok(Self {
             area: path.area,
             interface: interface.map(|_| path.interface),
@@ -160,7 +166,14 @@ pub(crate) fn check_power(power: &str) -> Result<(), AuthError> {
     };
     match power.split_once('.') {
         Some((area, name)) if power.len() <= 80 && part(area) && part(name) => Ok(()),
-        _ => Err(AuthError::invalid("powers", format!("hold `{power}`, which has not the form `area.power-name`"))),
+        _ => {
+            let power: String = power.chars().take(80).collect();
+            let (en, zh) = (
+                format!("hold `{power}`, which has not the form `area.power-name`"),
+                format!("含有 `{power}`，其形式不是 `area.power-name`"),
+            );
+            Err(AuthError::invalid("powers", Bilingual::made(en, zh)))
+        }
     }
 }
 

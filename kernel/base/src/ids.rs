@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::Bilingual;
+
 /// Text was refused as an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{value}` is not a {kind}: use 1 to {length_max} characters of {alphabet}, beginning with a letter or digit")]
@@ -14,6 +16,45 @@ pub struct IdError {
     value: String,
     length_max: usize,
     alphabet: &'static str,
+}
+
+/// What identifiers are called in Chinese.
+const KINDS: [(&str, &str); 9] = [
+    ("group id", "集团编号"),
+    ("store id", "门店编号"),
+    ("user id", "用户名"),
+    ("role name", "角色名"),
+    ("plugin name", "插件名"),
+    ("area", "业务域名"),
+    ("interface name", "接口名"),
+    ("operation name", "操作名"),
+    (OPERATION_PATH, "操作路径（业务域/接口/操作）"),
+];
+const OPERATION_PATH: &str = "operation path (area/interface/operation)";
+
+impl IdError {
+    /// The refusal in both languages.
+    #[must_use]
+    pub fn bilingual(&self) -> Bilingual {
+        let Self { kind, value, length_max, alphabet } = self;
+        Bilingual::made(self.to_string(), chinese(kind, value, &length_max.to_string(), alphabet))
+    }
+
+    /// The Chinese of a refusal of which nothing but its English text is left, as behind serde; none where the text is no such refusal.
+    #[must_use]
+    pub fn chinese(message: &str) -> Option<String> {
+        let rest = message.strip_suffix(", beginning with a letter or digit")?.strip_prefix('`')?;
+        let (rest, alphabet) = rest.rsplit_once(" characters of ")?;
+        let (rest, length_max) = rest.rsplit_once(": use 1 to ")?;
+        let (value, kind) = rest.rsplit_once("` is not a ")?;
+        Some(chinese(kind, value, length_max, alphabet))
+    }
+}
+
+fn chinese(kind: &str, value: &str, length_max: &str, alphabet: &str) -> String {
+    let kind = KINDS.iter().find(|(en, _)| *en == kind).map_or("标识", |(_, zh)| zh);
+    let alphabet = alphabet.replace(", ", "、");
+    format!("`{value}` 不是有效的{kind}：须为 1 至 {length_max} 个字符，仅限 {alphabet}，以字母或数字开头")
 }
 
 fn check(kind: &'static str, value: &str, length_max: usize, extra: &'static [u8]) -> Result<(), IdError> {
@@ -181,7 +222,7 @@ impl FromStr for OperationPath {
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
             (Some(area), Some(interface), Some(operation), None) => Self::new(area, interface, operation),
             _ => Err(IdError {
-                kind: "operation path (area/interface/operation)",
+                kind: OPERATION_PATH,
                 value: value.chars().take(80).collect(),
                 length_max: 170,
                 alphabet: "a-z, 0-9, `-`, `_`",
@@ -217,6 +258,27 @@ mod tests {
         }
         assert!(UserId::new("li.wei@example").is_ok());
         assert!(serde_json::from_str::<StoreId>("\"A\"").is_err());
+    }
+
+    #[test]
+    fn refusals_are_told_in_chinese_also_from_their_english() {
+        let refused = [
+            GroupId::new("A").unwrap_err(),
+            StoreId::new("` is not a store id: use 1 to 2 characters of x").unwrap_err(),
+            UserId::new("A").unwrap_err(),
+            RoleName::new("A").unwrap_err(),
+            PluginName::new("A").unwrap_err(),
+            Area::new("A").unwrap_err(),
+            OperationPath::new("a", "A", "a").unwrap_err(),
+            OperationPath::new("a", "a", "A").unwrap_err(),
+            "a".parse::<OperationPath>().unwrap_err(),
+        ];
+        for error in refused {
+            let both = error.bilingual();
+            assert_eq!(IdError::chinese(&error.to_string()).as_deref(), Some(&*both.zh));
+            assert!(KINDS.iter().any(|(en, zh)| both.en.contains(en) && both.zh.contains(zh)), "{both:?}");
+        }
+        assert_eq!(IdError::chinese("missing field `a`"), None);
     }
 
     #[test]

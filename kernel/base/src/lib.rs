@@ -8,6 +8,7 @@
 //! - INVARIANT (related-limits): limits that depend on one another are related by assertions that the compiler checks.
 #![deny(missing_docs)]
 
+mod bilingual;
 mod clock;
 mod ids;
 pub mod limits;
@@ -15,6 +16,7 @@ mod random;
 mod scalar;
 mod uuid;
 
+pub use bilingual::Bilingual;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use ids::{Area, GroupId, IdError, OperationPath, PluginName, RoleName, Scope, StoreId, UserId};
 pub use random::{OsRandom, Random, SeededRandom};

@@ -103,12 +103,16 @@ pub async fn page(
     Ok(Page { items, next })
 }
 
+/// Digits of a cursor: an event's key is a commit's position and a number within it.
+const CURSOR_DIGITS: usize = 24;
+
 fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || !text.len().is_multiple_of(2) || text.len() > 64 {
+    let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    if text.len() != CURSOR_DIGITS || !text.bytes().all(digit) {
         return None;
     }
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
@@ -156,6 +160,10 @@ mod tests {
             }
         }
         assert_eq!(seen, ["0", "1", "3", "4"]);
-        assert!(page(&mut transaction, &scope, &[], Some("xyz"), 2).await.is_err());
+        let given = page(&mut transaction, &scope, &[], None, 1).await.unwrap().next.unwrap();
+        assert_eq!(given.len(), CURSOR_DIGITS);
+        for none in ["", "xyz", "00", &given[2..], &given.replace('0', "+"), &format!("{given}00")] {
+            assert!(page(&mut transaction, &scope, &[], Some(none), 2).await.is_err(), "{none}");
+        }
     }
 }

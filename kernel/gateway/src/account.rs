@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::body::Fields;
 use crate::credentials::{Signed, Token, check_origin, clear_cookie, set_cookie};
 use crate::problem::Problem;
+use crate::query::{Nothing, Params};
 use crate::request::Asked;
 use crate::views;
 
@@ -32,6 +33,7 @@ pub(crate) struct Credentials {
 pub(crate) async fn sign_in(
     State(app): State<App>,
     Asked(asked): Asked,
+    Params(Nothing {}): Params<Nothing>,
     headers: HeaderMap,
     Fields(credentials): Fields<Credentials>,
 ) -> Result<Response, Problem> {
@@ -53,7 +55,7 @@ pub(crate) async fn sign_in(
 }
 
 /// `GET /v1/sessions/current`
-pub(crate) async fn current(Signed(principal): Signed) -> Response {
+pub(crate) async fn current(Signed(principal): Signed, Params(Nothing {}): Params<Nothing>) -> Response {
     views::json(&views::principal(&principal))
 }
 
@@ -62,6 +64,7 @@ pub(crate) async fn sign_out(
     State(app): State<App>,
     Asked(asked): Asked,
     Token(token): Token,
+    Params(Nothing {}): Params<Nothing>,
 ) -> Result<Response, Problem> {
     app.kernel().auth().sign_out(&token, &asked.request_id).await?;
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, clear_cookie(&app))]).into_response())

@@ -4,10 +4,10 @@ use axum::extract::State;
 use axum::response::Response;
 use forecourt_auth::audit::{self, AuditEntry, AuditFilter, OutcomeKind};
 use forecourt_auth::{Acting, AdminRight, AuthError, Page, PageRequest};
-use forecourt_base::{Scope, Timestamp, UserId};
+use forecourt_base::{Bilingual, Scope, Timestamp, UserId};
 use forecourt_storage::{Mode, Transaction};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _};
+use serde::de::Deserializer;
 
 use crate::app::App;
 use crate::credentials::Signed;
@@ -46,7 +46,10 @@ fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestam
     let text = String::deserialize(deserializer)?;
     match text.parse::<jiff::Timestamp>() {
         Ok(instant) => Ok(Some(Timestamp::from_millis(instant.as_millisecond()))),
-        Err(_) => Err(D::Error::custom("must be an instant such as `2026-01-10T08:30:00Z`")),
+        Err(_) => Err(fields::refusal(&Bilingual::fixed(
+            "must be an instant such as `2026-01-10T08:30:00Z`",
+            "须为 `2026-01-10T08:30:00Z` 之类的时刻",
+        ))),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::Bytes;
 use forecourt_base::limits;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -33,11 +33,12 @@ pub(crate) struct ComponentBody(pub(crate) Bytes);
 impl<S: Sync> FromRequest<S> for JsonBody {
     type Rejection = Problem;
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let json = is_type(request.headers(), &["application/json"]);
+        let json = is_type(request.headers(), &["application/json"]) && in_utf8(request.headers());
         let typed = request.headers().contains_key(CONTENT_TYPE);
         if typed && !json {
             return Err(Problem::new(&table::UNSUPPORTED_MEDIA_TYPE).word("expected", "application/json"));
         }
+        plain(request.headers())?;
         let bytes = read(request, limits::BODY_BYTES).await?;
         if bytes.is_empty() {
             return Ok(Self(Value::Object(Map::new())));
@@ -64,6 +65,7 @@ impl<S: Sync> FromRequest<S> for ComponentBody {
         if !is_type(request.headers(), &["application/wasm", "application/octet-stream"]) {
             return Err(Problem::new(&table::UNSUPPORTED_MEDIA_TYPE).word("expected", "application/wasm"));
         }
+        plain(request.headers())?;
         read(request, limits::COMPONENT_BYTES).await.map(Self)
     }
 }
@@ -72,6 +74,24 @@ fn is_type(headers: &HeaderMap, expected: &[&str]) -> bool {
     let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = given.split(';').next().unwrap_or_default().trim();
     expected.iter().any(|expected| essence.eq_ignore_ascii_case(expected))
+}
+
+/// JSON is UTF-8 (RFC 8259 §8.1); a sender who names another charset means other bytes.
+fn in_utf8(headers: &HeaderMap) -> bool {
+    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let parameters = given.split(';').skip(1).filter_map(|parameter| parameter.trim().split_once('='));
+    let charsets = parameters.filter(|(name, _)| name.eq_ignore_ascii_case("charset"));
+    charsets.into_iter().all(|(_, charset)| charset.trim_matches('"').eq_ignore_ascii_case("utf-8"))
+}
+
+/// Bodies come as they are: what is packed is not unpacked here, for a small body could become any size.
+fn plain(headers: &HeaderMap) -> Result<(), Problem> {
+    let packed =
+        headers.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if packed {
+        return Err(Problem::new(&table::UNSUPPORTED_MEDIA_TYPE).word("expected", "Content-Encoding: identity"));
+    }
+    Ok(())
 }
 
 async fn read(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {

@@ -16,7 +16,7 @@ use crate::body::JsonBody;
 use crate::credentials::Signed;
 use crate::language::Language;
 use crate::problem::Problem;
-use crate::query::{Segments, arguments, texts};
+use crate::query::{Nothing, Params, Segments, arguments, texts};
 use crate::request::{Asked, header_value};
 use crate::table;
 use crate::views::json;
@@ -33,6 +33,7 @@ pub(crate) async fn store_post(
     asked: Asked,
     Signed(principal): Signed,
     Segments((store, area, interface, operation)): StorePath,
+    Params(Nothing {}): Params<Nothing>,
     headers: HeaderMap,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
@@ -47,6 +48,7 @@ pub(crate) async fn group_post(
     asked: Asked,
     Signed(principal): Signed,
     Segments((group, area, interface, operation)): GroupPath,
+    Params(Nothing {}): Params<Nothing>,
     headers: HeaderMap,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
@@ -150,8 +152,12 @@ async fn typed(
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
+    let mut keys = headers.get_all("idempotency-key").iter();
+    let Some(key) = keys.next() else { return Ok(None) };
     let refused = || Problem::new(&table::INVALID_IDEMPOTENCY_KEY).word("max", limits::IDEMPOTENCY_KEY_BYTES);
+    if keys.next().is_some() {
+        return Err(refused());
+    }
     let key = key.to_str().map_err(|_| refused())?;
     let visible = key.bytes().all(|b| b.is_ascii_graphic());
     if !visible || !(1..=limits::IDEMPOTENCY_KEY_BYTES).contains(&key.len()) {

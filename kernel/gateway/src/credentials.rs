@@ -27,8 +27,10 @@ pub(crate) struct Token(pub(crate) String);
 impl FromRequestParts<App> for Token {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        if let Some(authorization) = parts.headers.get(AUTHORIZATION) {
-            let token = authorization.to_str().ok().and_then(bearer);
+        let mut given = parts.headers.get_all(AUTHORIZATION).iter();
+        if let Some(authorization) = given.next() {
+            // Of two it would be anybody's guess which one counts.
+            let token = authorization.to_str().ok().filter(|_| given.next().is_none()).and_then(bearer);
             return token.map(Self).ok_or_else(|| Problem::new(&table::UNAUTHENTICATED).token_refused());
         }
         let token = cookie(&parts.headers, name(app)).ok_or_else(|| Problem::new(&table::UNAUTHENTICATED))?;

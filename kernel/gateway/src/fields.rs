@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use forecourt_base::limits;
-use forecourt_schema::{FieldError, Rule};
-use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use forecourt_base::{Bilingual, limits};
+use forecourt_schema::{FieldError, Rule, rule_of};
+use semver::Version;
+use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde::{Deserialize, de::IntoDeserializer};
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
@@ -12,10 +13,8 @@ use serde_path_to_error::{Path, Segment};
 use crate::problem::Problem;
 use crate::strict::push;
 
-pub(crate) const MISSING: Rule =
-    Rule { code: "missing", en: Cow::Borrowed("is required"), zh: Cow::Borrowed("必填") };
-pub(crate) const UNKNOWN: Rule =
-    Rule { code: "unknown-field", en: Cow::Borrowed("is not a known field"), zh: Cow::Borrowed("未知字段") };
+/// Begins, and parts the languages of, a rule of our own on its way through serde, whose errors carry one text.
+const MARK: char = '\u{1f}';
 
 /// Reads `value` as a `T`.
 pub(crate) fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
@@ -49,27 +48,22 @@ fn named(mut pointer: String, message: &str) -> FieldError {
     let quoted = |start: &str| message.strip_prefix(start)?.split_once('`').map(|(name, _)| name);
     if let Some(name) = quoted("missing field `") {
         push(&mut pointer, name);
-        return FieldError { pointer, rule: MISSING };
-    }
-    if let Some(name) = quoted("unknown field `") {
+    } else if let Some(name) = quoted("unknown field `") {
         let mut token = String::new();
         push(&mut token, name);
         if !pointer.ends_with(&token) {
             pointer.push_str(&token);
         }
-        return FieldError { pointer, rule: UNKNOWN };
+    } else if let Some((en, zh)) = message.strip_prefix(MARK).and_then(|both| both.split_once(MARK)) {
+        let (en, zh) = (en.to_owned().into(), zh.to_owned().into());
+        return FieldError { pointer, rule: Rule { code: "malformed", en, zh } };
     }
-    let rule = match message.strip_prefix("invalid type: ").and_then(|rest| rest.rsplit_once(", expected ")) {
-        Some((_, expected)) => Rule {
-            code: "kind",
-            en: format!("must be {expected}").into(),
-            zh: format!("类型不符，应为 {expected}").into(),
-        },
-        None => {
-            Rule { code: "malformed", en: message.to_owned().into(), zh: format!("格式有误：{message}").into() }
-        }
-    };
-    FieldError { pointer, rule }
+    FieldError { pointer, rule: rule_of(message) }
+}
+
+/// A rule of our own, in both languages, as an error of serde that [`read`] understands.
+pub(crate) fn refusal<E: Error>(rule: &Bilingual) -> E {
+    E::custom(format!("{MARK}{}{MARK}{}", rule.en, rule.zh))
 }
 
 /// How lists are asked for: `after` is the `next` of the page before.
@@ -86,7 +80,10 @@ pub(crate) fn rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     let text = String::deserialize(deserializer)?;
     match text.parse() {
         Ok(rows @ 1..=limits::PAGE_ROWS) => Ok(Some(rows)),
-        _ => Err(D::Error::custom(format!("must be 1 to {}", limits::PAGE_ROWS))),
+        _ => {
+            let most = limits::PAGE_ROWS;
+            Err(refusal(&Bilingual::made(format!("must be 1 to {most}"), format!("须为 1 至 {most}"))))
+        }
     }
 }
 
@@ -95,8 +92,14 @@ pub(crate) fn truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, 
     match String::deserialize(deserializer)?.as_str() {
         "true" => Ok(true),
         "false" => Ok(false),
-        _ => Err(D::Error::custom("must be `true` or `false`")),
+        _ => Err(refusal(&Bilingual::fixed("must be `true` or `false`", "须为 `true` 或 `false`"))),
     }
+}
+
+/// A plugin's version.
+pub(crate) fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Version, D::Error> {
+    let rule = Bilingual::fixed("must be a version such as `1.2.0`", "须为 `1.2.0` 之类的版本号");
+    String::deserialize(deserializer)?.parse().map_err(|_| refusal(&rule))
 }
 
 impl From<PageQuery> for forecourt_auth::PageRequest {

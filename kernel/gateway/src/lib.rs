@@ -33,6 +33,7 @@ mod roles;
 mod routes;
 mod server;
 mod strict;
+mod syntax;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -40,5 +41,5 @@ mod views;
 
 pub use app::GatewayOptions;
 pub use request::Peer;
-pub use routes::router;
+pub use routes::{router, routes};
 pub use server::serve;

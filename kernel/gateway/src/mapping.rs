@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use forecourt_auth::{AuthError, DenyReason};
+use forecourt_base::Bilingual;
 use forecourt_bus::BusError;
-use forecourt_registry::RegistryError;
+use forecourt_registry::{Importer, Need, RegistryError};
 use forecourt_runtime::{CallError, KernelError};
 use forecourt_schema::{FieldError, Rule, SchemaError};
 use forecourt_storage::StorageError;
@@ -28,14 +29,8 @@ impl From<StorageError> for Problem {
     }
 }
 
-/// A rule of authorisation, whose text is English alone.
-fn rule(text: String) -> Rule {
-    let zh = Cow::Owned(format!("不符合要求（{text}）"));
-    Rule { code: "invalid", en: Cow::Owned(text), zh }
-}
-
-fn invalid(field: &str, text: String) -> FieldError {
-    FieldError { pointer: format!("/{field}"), rule: rule(text) }
+fn invalid(field: &str, rule: Bilingual) -> FieldError {
+    FieldError { pointer: format!("/{field}"), rule: Rule { code: "invalid", en: rule.en, zh: rule.zh } }
 }
 
 impl From<AuthError> for Problem {
@@ -120,11 +115,13 @@ impl From<RegistryError> for Problem {
             RegistryError::AreaNotServed { module, area, .. } => {
                 Self::new(&table::AREA_NOT_SERVED).word("module", module).word("area", area)
             }
-            RegistryError::Unresolved { needs } => Self::new(&table::UNRESOLVED).because(texts(&needs)),
-            RegistryError::Cycle { areas } => Self::new(&table::IMPORT_CYCLE).word("areas", texts(&areas).join(" → ")),
-            RegistryError::Required { area, importers } => {
-                Self::new(&table::REQUIRED).word("area", area).because(texts(&importers))
+            RegistryError::Unresolved { needs } => {
+                Self::new(&table::UNRESOLVED).because(needs.iter().map(Need::bilingual).collect())
             }
+            RegistryError::Cycle { areas } => Self::new(&table::IMPORT_CYCLE).word("areas", texts(&areas).join(" → ")),
+            RegistryError::Required { area, importers } => Self::new(&table::REQUIRED)
+                .word("area", area)
+                .because(importers.iter().map(Importer::bilingual).collect()),
             RegistryError::NotEnabled { area, .. } => Self::new(&table::AREA_NOT_ENABLED).word("area", area),
             RegistryError::GroupWide { area, .. } => Self::new(&table::GROUP_WIDE).word("area", area),
             RegistryError::Stopping => Self::new(&table::UNAVAILABLE),
@@ -136,7 +133,10 @@ impl From<RegistryError> for Problem {
 
 impl From<SchemaError> for Problem {
     fn from(error: SchemaError) -> Self {
-        let reason = |problem: &forecourt_schema::Problem| format!("{}: {}", problem.code.as_str(), problem.message);
+        let reason = |problem: &forecourt_schema::Problem| {
+            let around = |text: &str| format!("{}: {text}", problem.code.as_str());
+            problem.message.around(around, around)
+        };
         Self::new(&table::COMPONENT_REFUSED).because(error.problems().iter().map(reason).collect())
     }
 }
@@ -145,7 +145,8 @@ impl From<KernelError> for Problem {
     fn from(error: KernelError) -> Self {
         match error {
             KernelError::Engine(text) | KernelError::Compile(text) => {
-                Self::new(&table::COMPONENT_REFUSED).because(vec![text])
+                let zh = format!("无法编译或装载组件：{text}");
+                Self::new(&table::COMPONENT_REFUSED).because(vec![Bilingual::made(text, zh)])
             }
             KernelError::Full(name) => Self::new(&table::FULL).limit(name),
             KernelError::Storage(error) => error.into(),
@@ -154,9 +155,7 @@ impl From<KernelError> for Problem {
             KernelError::Schema(error) => error.into(),
             KernelError::Events(BusError::Storage(error)) => error.into(),
             KernelError::Events(BusError::BadCursor) => {
-                let zh = Cow::Borrowed("不是事件的游标");
-                let rule = Rule { code: "invalid", en: Cow::Borrowed("is not the cursor of an event"), zh };
-                Self::field(FieldError { pointer: "/after".to_owned(), rule })
+                Self::field(invalid("after", Bilingual::fixed("is not the cursor of an event", "不是事件的游标")))
             }
             other @ KernelError::Io { .. } => Self::internal(&other),
         }

@@ -14,7 +14,7 @@ use crate::credentials::Signed;
 use crate::fields::PageQuery;
 use crate::mapping::named_in_body;
 use crate::problem::Problem;
-use crate::query::{Params, Segments};
+use crate::query::{Nothing, Params, Segments};
 use crate::request::Asked;
 use crate::views;
 
@@ -69,6 +69,7 @@ pub(crate) async fn create(
     Asked(asked): Asked,
     Signed(principal): Signed,
     Segments(UsersPath { group }): Segments<UsersPath>,
+    Params(Nothing {}): Params<Nothing>,
     Fields(body): Fields<UserBody>,
 ) -> Result<Response, Problem> {
     let UserBody { id, name, password, roles, departments } = body;
@@ -97,6 +98,7 @@ pub(crate) async fn show(
     Asked(asked): Asked,
     Signed(principal): Signed,
     Segments(UserPath { group, user }): Segments<UserPath>,
+    Params(Nothing {}): Params<Nothing>,
 ) -> Result<Response, Problem> {
     let acting = Acting { principal: &principal, request_id: &asked.request_id };
     let user = app.kernel().auth().user(acting, group.as_ref(), &user).await?;
@@ -109,6 +111,7 @@ pub(crate) async fn set_roles(
     Asked(asked): Asked,
     Signed(principal): Signed,
     Segments(UserPath { group, user }): Segments<UserPath>,
+    Params(Nothing {}): Params<Nothing>,
     Fields(body): Fields<RolesBody>,
 ) -> Result<Response, Problem> {
     let acting = Acting { principal: &principal, request_id: &asked.request_id };
@@ -122,6 +125,7 @@ pub(crate) async fn set_password(
     Asked(asked): Asked,
     Signed(principal): Signed,
     Segments(UserPath { group, user }): Segments<UserPath>,
+    Params(Nothing {}): Params<Nothing>,
     Fields(body): Fields<PasswordBody>,
 ) -> Result<Response, Problem> {
     let acting = Acting { principal: &principal, request_id: &asked.request_id };
@@ -136,6 +140,7 @@ pub(crate) async fn set_enabled(
     Asked(asked): Asked,
     Signed(principal): Signed,
     Segments(UserPath { group, user }): Segments<UserPath>,
+    Params(Nothing {}): Params<Nothing>,
     Fields(body): Fields<EnabledBody>,
 ) -> Result<Response, Problem> {
     let auth = app.kernel().auth();
@@ -153,6 +158,7 @@ pub(crate) async fn end_sessions(
     Asked(asked): Asked,
     Signed(principal): Signed,
     Segments(UserPath { group, user }): Segments<UserPath>,
+    Params(Nothing {}): Params<Nothing>,
 ) -> Result<Response, Problem> {
     let acting = Acting { principal: &principal, request_id: &asked.request_id };
     let ended = app.kernel().auth().revoke_sessions(acting, group.as_ref(), &user).await?;

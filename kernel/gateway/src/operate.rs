@@ -18,7 +18,7 @@ use crate::body::{ComponentBody, Fields, JsonBody};
 use crate::call::store_scope;
 use crate::credentials::Signed;
 use crate::problem::Problem;
-use crate::query::{Params, Segments};
+use crate::query::{Nothing, Params, Segments};
 use crate::request::Asked;
 use crate::{fields, views};
 
@@ -56,6 +56,7 @@ pub(crate) async fn plugins(
     Asked(asked): Asked,
     Signed(principal): Signed,
     Segments(group): Segments<GroupId>,
+    Params(Nothing {}): Params<Nothing>,
 ) -> Result<Response, Problem> {
     let acting = Acting { principal: &principal, request_id: &asked.request_id };
     let plugins = app.kernel().plugins(acting, &group).await?;
@@ -68,6 +69,7 @@ pub(crate) async fn publish(
     Asked(asked): Asked,
     Signed(principal): Signed,
     Segments(group): Segments<GroupId>,
+    Params(Nothing {}): Params<Nothing>,
     ComponentBody(bytes): ComponentBody,
 ) -> Result<Response, Problem> {
     let acting = Acting { principal: &principal, request_id: &asked.request_id };
@@ -101,6 +103,7 @@ pub(crate) async fn grant(
     Asked(asked): Asked,
     Signed(principal): Signed,
     Segments((group, name, version)): Segments<(GroupId, PluginName, Version)>,
+    Params(Nothing {}): Params<Nothing>,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
     let approval = approval(body)?;
@@ -116,6 +119,7 @@ pub(crate) async fn modules(
     asked: Asked,
     Signed(principal): Signed,
     Segments(place): Segments<PlacePath>,
+    Params(Nothing {}): Params<Nothing>,
 ) -> Result<Response, Problem> {
     let scope = place.scope(&app, &asked, &principal, "list-modules").await?;
     let acting = Acting { principal: &principal, request_id: &asked.0.request_id };
@@ -128,6 +132,7 @@ pub(crate) async fn module(
     asked: Asked,
     Signed(principal): Signed,
     Segments(place): Segments<PlacePath>,
+    Params(Nothing {}): Params<Nothing>,
 ) -> Result<Response, Problem> {
     let scope = place.scope(&app, &asked, &principal, "list-modules").await?;
     let acting = Acting { principal: &principal, request_id: &asked.0.request_id };
@@ -142,6 +147,7 @@ pub(crate) async fn module(
 #[serde(deny_unknown_fields)]
 pub(crate) struct ModuleBody {
     plugin: PluginName,
+    #[serde(deserialize_with = "fields::version")]
     version: Version,
 }
 
@@ -151,6 +157,7 @@ pub(crate) async fn enable(
     asked: Asked,
     Signed(principal): Signed,
     Segments(place): Segments<PlacePath>,
+    Params(Nothing {}): Params<Nothing>,
     Fields(ModuleBody { plugin, version }): Fields<ModuleBody>,
 ) -> Result<Response, Problem> {
     let scope = place.scope(&app, &asked, &principal, "enable").await?;
@@ -185,6 +192,7 @@ pub(crate) async fn openapi(
     asked: Asked,
     Signed(principal): Signed,
     Segments(place): Segments<PlacePath>,
+    Params(Nothing {}): Params<Nothing>,
 ) -> Result<Response, Problem> {
     let scope = place.scope(&app, &asked, &principal, "openapi").await?;
     let acting = Acting { principal: &principal, request_id: &asked.0.request_id };

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use forecourt_auth::{Acting, AuthError, FirstAdmin, Names, NewGroup, NewStore, Page, Principal, Store};
-use forecourt_base::{GroupId, StoreId, UserId};
+use forecourt_base::{Bilingual, GroupId, StoreId, UserId};
 use forecourt_storage::{Mode, Transaction};
 use serde::Deserialize;
 
@@ -12,7 +12,7 @@ use crate::body::Fields;
 use crate::credentials::Signed;
 use crate::fields::PageQuery;
 use crate::problem::Problem;
-use crate::query::{Params, Segments};
+use crate::query::{Nothing, Params, Segments};
 use crate::request::Asked;
 use crate::views;
 
@@ -50,6 +50,7 @@ pub(crate) async fn create_group(
     State(app): State<App>,
     Asked(asked): Asked,
     Signed(principal): Signed,
+    Params(Nothing {}): Params<Nothing>,
     Fields(body): Fields<GroupBody>,
 ) -> Result<Response, Problem> {
     let AdminBody { user, name, password } = body.admin;
@@ -81,6 +82,7 @@ pub(crate) async fn create_store(
     Asked(asked): Asked,
     Signed(principal): Signed,
     Segments(group): Segments<GroupId>,
+    Params(Nothing {}): Params<Nothing>,
     Fields(body): Fields<StoreBody>,
 ) -> Result<Response, Problem> {
     let StoreBody { id, name, names, time_zone } = body;
@@ -100,6 +102,11 @@ pub(crate) async fn list_stores(
 ) -> Result<Response, Problem> {
     let own = principal.group.as_ref() == Some(&group);
     let stores = if own && principal.roles.iter().all(|(_, store)| store.is_some()) {
+        // All of them are one page, so there is none to go on from.
+        if page.after.is_some() {
+            let rule = Bilingual::fixed("is not the `next` of a page of this list", "不是此列表某一页的 `next`");
+            return Err(AuthError::Invalid { field: "after", rule }.into());
+        }
         Page { items: own_stores(&app, &principal, &group).await?, next: None }
     } else {
         let acting = Acting { principal: &principal, request_id: &asked.request_id };

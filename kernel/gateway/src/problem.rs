@@ -7,6 +7,7 @@ use axum::extract::Path;
 use axum::http::header::{ALLOW, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use forecourt_base::Bilingual;
 use forecourt_schema::FieldError;
 use serde_json::{Map, Value, json};
 
@@ -22,6 +23,7 @@ const RETRY_AFTER_S: u64 = 1;
 enum Word {
     Same(String),
     Told(Text),
+    Both(Bilingual),
 }
 
 /// A problem at hand.
@@ -33,7 +35,7 @@ struct Parts {
     kind: &'static Kind,
     words: Vec<(&'static str, Word)>,
     errors: Vec<FieldError>,
-    reasons: Vec<String>,
+    reasons: Vec<Bilingual>,
     error: Option<Value>,
     limit: Option<&'static str>,
     retry_after_s: Option<u64>,
@@ -85,7 +87,12 @@ impl Problem {
         self
     }
 
-    pub(crate) fn because(mut self, reasons: Vec<String>) -> Self {
+    pub(crate) fn both(mut self, word: &'static str, text: Bilingual) -> Self {
+        self.0.words.push((word, Word::Both(text)));
+        self
+    }
+
+    pub(crate) fn because(mut self, reasons: Vec<Bilingual>) -> Self {
         self.0.reasons = reasons;
         self
     }
@@ -147,7 +154,7 @@ impl Problem {
             body.insert("errors".to_owned(), errors.iter().map(error).collect());
         }
         if !reasons.is_empty() {
-            body.insert("reasons".to_owned(), reasons.as_slice().into());
+            body.insert("reasons".to_owned(), reasons.iter().map(|reason| reason.text(language.tag())).collect());
         }
         if let Some(error) = error {
             body.insert("error".to_owned(), error.clone());
@@ -199,6 +206,7 @@ impl Problem {
         match self.0.words.iter().find(|(name, _)| *name == word) {
             Some((_, Word::Same(text))) => text.as_str().into(),
             Some((_, Word::Told(text))) => said(*text, language).into(),
+            Some((_, Word::Both(text))) => text.text(language.tag()).into(),
             None => "…".into(),
         }
     }

@@ -6,6 +6,7 @@ use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::Uri;
 use axum::http::request::Parts;
 use forecourt_schema::{Field, FieldError, Rule, Type, json_name};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -19,6 +20,11 @@ pub(crate) struct Params<T>(pub(crate) T);
 /// The variable segments of a path. A segment that can't name anything leads nowhere.
 #[derive(Debug)]
 pub(crate) struct Segments<T>(pub(crate) T);
+
+/// No field at all: what a query string names here would have no effect, so it is refused.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
 
 impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;

@@ -12,7 +12,7 @@ use crate::body::Fields;
 use crate::credentials::Signed;
 use crate::fields::PageQuery;
 use crate::problem::Problem;
-use crate::query::{Params, Segments};
+use crate::query::{Nothing, Params, Segments};
 use crate::request::Asked;
 use crate::views;
 
@@ -51,6 +51,7 @@ pub(crate) async fn create(
     Asked(asked): Asked,
     Signed(principal): Signed,
     Segments(group): Segments<GroupId>,
+    Params(Nothing {}): Params<Nothing>,
     Fields(body): Fields<RoleBody>,
 ) -> Result<Response, Problem> {
     let acting = Acting { principal: &principal, request_id: &asked.request_id };
@@ -64,6 +65,7 @@ pub(crate) async fn set_grants(
     Asked(asked): Asked,
     Signed(principal): Signed,
     Segments((group, role)): Segments<(GroupId, RoleName)>,
+    Params(Nothing {}): Params<Nothing>,
     Fields(body): Fields<GrantsBody>,
 ) -> Result<Response, Problem> {
     let acting = Acting { principal: &principal, request_id: &asked.request_id };

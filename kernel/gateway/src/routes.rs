@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::handler::Handler;
+use axum::http::Method;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post, put};
+use axum::routing::{self, MethodRouter};
 use forecourt_runtime::Kernel;
 
 use crate::app::{App, GatewayOptions};
@@ -17,62 +19,115 @@ pub fn router(kernel: Arc<Kernel>, options: GatewayOptions) -> Router {
 }
 
 pub(crate) fn of_app(app: App) -> Router {
-    Router::new()
-        .merge(unscoped())
-        .merge(of_groups())
-        .merge(users("/v1"))
-        .merge(users("/v1/groups/{group}"))
-        .merge(places("/v1/stores/{store}"))
-        .merge(places("/v1/groups/{group}"))
-        .route("/v1/stores/{store}/{area}/{interface}/{operation}", get(call::store_get).post(call::store_post))
-        .route("/v1/groups/{group}/{area}/{interface}/{operation}", get(call::group_get).post(call::group_post))
+    let router = table().into_iter().fold(Router::new(), |router, route| route.add_to(router));
+    router
         .fallback(unknown_path)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), outer))
         .with_state(app)
 }
 
-fn unscoped() -> Router<App> {
-    Router::new()
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
-        .route("/problems/{name}", get(problem::explain))
-        .route("/v1/sessions", post(account::sign_in))
-        .route("/v1/sessions/current", get(account::current).delete(account::sign_out))
+/// Every path of the API as a pattern, with its methods; `GET` stands for `HEAD` too. Made from the very table that the router is made from.
+#[must_use]
+pub fn routes() -> Vec<(String, Vec<Method>)> {
+    let methods = |handlers: Vec<Handled>| handlers.into_iter().map(|(method, _)| method).collect();
+    table().into_iter().map(|route| (route.path, methods(route.handlers))).collect()
 }
 
-fn of_groups() -> Router<App> {
+type Handled = (Method, MethodRouter<App>);
+
+struct Route {
+    path: String,
+    handlers: Vec<Handled>,
+}
+
+impl Route {
+    fn add_to(self, router: Router<App>) -> Router<App> {
+        self.handlers.into_iter().fold(router, |router, (_, handler)| router.route(&self.path, handler))
+    }
+}
+
+fn route<const N: usize>(path: &str, handlers: [Handled; N]) -> Route {
+    Route { path: path.to_owned(), handlers: handlers.into() }
+}
+
+fn get<H: Handler<T, App>, T: 'static>(handler: H) -> Handled {
+    (Method::GET, routing::get(handler))
+}
+
+fn post<H: Handler<T, App>, T: 'static>(handler: H) -> Handled {
+    (Method::POST, routing::post(handler))
+}
+
+fn put<H: Handler<T, App>, T: 'static>(handler: H) -> Handled {
+    (Method::PUT, routing::put(handler))
+}
+
+fn delete<H: Handler<T, App>, T: 'static>(handler: H) -> Handled {
+    (Method::DELETE, routing::delete(handler))
+}
+
+fn table() -> Vec<Route> {
+    let mut table = Vec::new();
+    table.extend(unscoped());
+    table.extend(of_groups());
+    table.extend(users("/v1"));
+    table.extend(users("/v1/groups/{group}"));
+    table.extend(places("/v1/stores/{store}"));
+    table.extend(places("/v1/groups/{group}"));
+    let operation = "{area}/{interface}/{operation}";
+    let in_store = [get(call::store_get), post(call::store_post)];
+    table.push(route(&format!("/v1/stores/{{store}}/{operation}"), in_store));
+    let in_group = [get(call::group_get), post(call::group_post)];
+    table.push(route(&format!("/v1/groups/{{group}}/{operation}"), in_group));
+    table
+}
+
+fn unscoped() -> [Route; 6] {
+    [
+        route("/healthz", [get(health::alive)]),
+        route("/readyz", [get(health::ready)]),
+        route("/metrics", [get(health::metrics)]),
+        route("/problems/{name}", [get(problem::explain)]),
+        route("/v1/sessions", [post(account::sign_in)]),
+        route("/v1/sessions/current", [get(account::current), delete(account::sign_out)]),
+    ]
+}
+
+fn of_groups() -> [Route; 6] {
     let grants = "/v1/groups/{group}/plugins/{name}/versions/{version}/grants";
-    Router::new()
-        .route("/v1/groups", get(organisation::list_groups).post(organisation::create_group))
-        .route("/v1/groups/{group}/stores", get(organisation::list_stores).post(organisation::create_store))
-        .route("/v1/groups/{group}/roles", get(roles::list).post(roles::create))
-        .route("/v1/groups/{group}/roles/{role}/grants", put(roles::set_grants))
-        .route("/v1/groups/{group}/plugins", get(operate::plugins).post(operate::publish))
-        .route(grants, put(operate::grant))
+    [
+        route("/v1/groups", [get(organisation::list_groups), post(organisation::create_group)]),
+        route("/v1/groups/{group}/stores", [get(organisation::list_stores), post(organisation::create_store)]),
+        route("/v1/groups/{group}/roles", [get(roles::list), post(roles::create)]),
+        route("/v1/groups/{group}/roles/{role}/grants", [put(roles::set_grants)]),
+        route("/v1/groups/{group}/plugins", [get(operate::plugins), post(operate::publish)]),
+        route(grants, [put(operate::grant)]),
+    ]
 }
 
 /// Users of a group, or of the deployment.
-fn users(prefix: &str) -> Router<App> {
+fn users(prefix: &str) -> [Route; 6] {
     let path = |rest: &str| format!("{prefix}/users{rest}");
-    Router::new()
-        .route(&path(""), get(members::list).post(members::create))
-        .route(&path("/{user}"), get(members::show))
-        .route(&path("/{user}/roles"), put(members::set_roles))
-        .route(&path("/{user}/password"), put(members::set_password))
-        .route(&path("/{user}/enabled"), put(members::set_enabled))
-        .route(&path("/{user}/sessions"), delete(members::end_sessions))
+    [
+        route(&path(""), [get(members::list), post(members::create)]),
+        route(&path("/{user}"), [get(members::show)]),
+        route(&path("/{user}/roles"), [put(members::set_roles)]),
+        route(&path("/{user}/password"), [put(members::set_password)]),
+        route(&path("/{user}/enabled"), [put(members::set_enabled)]),
+        route(&path("/{user}/sessions"), [delete(members::end_sessions)]),
+    ]
 }
 
 /// What stores and groups have alike.
-fn places(prefix: &str) -> Router<App> {
+fn places(prefix: &str) -> [Route; 5] {
     let path = |rest: &str| format!("{prefix}{rest}");
-    let module = get(operate::module).put(operate::enable).delete(operate::disable);
-    Router::new()
-        .route(&path("/openapi.json"), get(operate::openapi))
-        .route(&path("/events"), get(operate::events))
-        .route(&path("/audit"), get(audit::page))
-        .route(&path("/modules"), get(operate::modules))
-        .route(&path("/modules/{area}"), module)
+    let module = [get(operate::module), put(operate::enable), delete(operate::disable)];
+    [
+        route(&path("/openapi.json"), [get(operate::openapi)]),
+        route(&path("/events"), [get(operate::events)]),
+        route(&path("/audit"), [get(audit::page)]),
+        route(&path("/modules"), [get(operate::modules)]),
+        route(&path("/modules/{area}"), module),
+    ]
 }

@@ -11,7 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use crate::problem::Problem;
-use crate::table;
+use crate::{syntax, table};
 
 const TOO_DEEP: Rule =
     Rule { code: "too-deep", en: Cow::Borrowed("is nested too deeply"), zh: Cow::Borrowed("嵌套过深") };
@@ -29,7 +29,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, Problem> {
         Ok(value) => Ok(value),
         Err(error) => Err(match reading.fault {
             Some(fault) => Problem::field(fault),
-            None => Problem::new(&table::MALFORMED_JSON).word("reason", error),
+            None => Problem::new(&table::MALFORMED_JSON).both("reason", syntax::reason(&error)),
         }),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use forecourt_base::{Area, PluginName, StoreId};
+use forecourt_base::{Area, Bilingual, PluginName, StoreId};
 use forecourt_storage::StorageError;
 use semver::Version;
 use thiserror::Error;
@@ -47,7 +47,7 @@ pub enum RegistryError {
         /// The name and version.
         module: ModuleRef,
         /// What was not requested, each as a few words.
-        items: Vec<String>,
+        items: Vec<Bilingual>,
     },
     /// The version must be granted first.
     #[error("`{module}` has no grant in this group; approve its requests first")]
@@ -127,6 +127,11 @@ impl RegistryError {
     pub(crate) fn unknown(plugin: &PluginName, version: &Version) -> Self {
         Self::UnknownVersion { module: ModuleRef { plugin: plugin.clone(), version: version.clone() } }
     }
+}
+
+/// The same in Chinese.
+pub(crate) fn place_zh(store: Option<&StoreId>) -> String {
+    store.map_or_else(|| "集团".to_owned(), |store| format!("门店 `{store}`"))
 }
 
 /// Where something is enabled, in words.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use forecourt_base::Bilingual;
 use forecourt_schema::PluginSchema;
 use serde::{Deserialize, Serialize};
 
@@ -95,14 +96,14 @@ pub struct ImportApproval {
 ///
 /// # Errors
 /// What the approval names beyond the request, each as a few words.
-pub(crate) fn approve(requested: &Grant, approval: &Approval) -> Result<Grant, Vec<String>> {
+pub(crate) fn approve(requested: &Grant, approval: &Approval) -> Result<Grant, Vec<Bilingual>> {
     let Approval::Only(narrow) = approval else { return Ok(requested.clone()) };
     let mut wider = Vec::new();
     for name in narrow.kernel.difference(&requested.kernel) {
-        wider.push(format!("kernel interface `{name}`"));
+        wider.push(named("kernel interface", "系统接口", name));
     }
     for topic in narrow.topics.difference(&requested.topics) {
-        wider.push(format!("topic `{topic}`"));
+        wider.push(named("topic", "主题", topic));
     }
     let mut imports = BTreeMap::new();
     for (name, import) in &narrow.imports {
@@ -110,7 +111,7 @@ pub(crate) fn approve(requested: &Grant, approval: &Approval) -> Result<Grant, V
             Some(asked) => {
                 imports.insert(name.clone(), approve_import(name, asked, import, &mut wider));
             }
-            None => wider.push(format!("import `{name}`")),
+            None => wider.push(named("import", "导入", name)),
         }
     }
     if wider.is_empty() {
@@ -119,13 +120,20 @@ pub(crate) fn approve(requested: &Grant, approval: &Approval) -> Result<Grant, V
     Err(wider)
 }
 
-fn approve_import(name: &str, asked: &ImportGrant, import: &ImportApproval, wider: &mut Vec<String>) -> ImportGrant {
+fn named(en: &str, zh: &str, name: &str) -> Bilingual {
+    Bilingual::made(format!("{en} `{name}`"), format!("{zh} `{name}`"))
+}
+
+fn approve_import(name: &str, asked: &ImportGrant, import: &ImportApproval, wider: &mut Vec<Bilingual>) -> ImportGrant {
     let operations = import.operations.as_ref().unwrap_or(&asked.operations);
     for operation in operations.difference(&asked.operations) {
-        wider.push(format!("operation `{operation}` of `{name}`"));
+        wider.push(Bilingual::made(
+            format!("operation `{operation}` of `{name}`"),
+            format!("`{name}` 的操作 `{operation}`"),
+        ));
     }
     if import.elevated && !asked.elevated {
-        wider.push(format!("`elevated` for `{name}`"));
+        wider.push(Bilingual::made(format!("`elevated` for `{name}`"), format!("`{name}` 的 `elevated`")));
     }
     ImportGrant { operations: operations.clone(), elevated: import.elevated }
 }
@@ -192,7 +200,8 @@ mod tests {
             (import("forecourt:crm/people", None, true), "`elevated` for `forecourt:crm/people`"),
         ];
         for (narrow, beyond) in cases {
-            assert_eq!(approve(&requested(), &Approval::Only(narrow)), Err(vec![beyond.to_owned()]));
+            let wider = approve(&requested(), &Approval::Only(narrow)).unwrap_err();
+            assert_eq!(wider.iter().map(ToString::to_string).collect::<Vec<_>>(), [beyond]);
         }
     }
 }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use forecourt_base::{Area, PluginName, StoreId, Timestamp, UserId};
+use forecourt_base::{Area, Bilingual, PluginName, StoreId, Timestamp, UserId};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, as_hex};
+use crate::error::place_zh;
 use crate::grant::Grant;
 
 /// Who published a plugin.
@@ -105,6 +106,15 @@ pub struct Importer {
     pub module: ModuleRef,
     /// The imported interfaces in question.
     pub interfaces: BTreeSet<String>,
+}
+
+impl Importer {
+    /// The importer in both languages.
+    #[must_use]
+    pub fn bilingual(&self) -> Bilingual {
+        let place = place_zh(self.store.as_ref());
+        Bilingual::made(self.to_string(), format!("{place}中 `{}` 的业务域 `{}`", self.module, self.area))
+    }
 }
 
 impl fmt::Display for Importer {

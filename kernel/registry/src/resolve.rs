@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use forecourt_base::{Area, StoreId};
+use forecourt_base::{Area, Bilingual, StoreId};
 use forecourt_schema::{Difference, Interface, OperationKind, PluginSchema, interface_difference};
 
 use crate::digest::Digest;
-use crate::error::place;
+use crate::error::{place, place_zh};
 use crate::generation::{Layout, Module, Placed};
 use crate::info::{Importer, ModuleRef};
 
@@ -46,6 +46,28 @@ pub enum Fault {
         /// Where, field by field.
         differences: Vec<Difference>,
     },
+}
+
+impl Need {
+    /// The need in both languages.
+    #[must_use]
+    pub fn bilingual(&self) -> Bilingual {
+        let (importer, area, interface) = (&self.importer, &self.area, &self.interface);
+        let fault = match &self.fault {
+            Fault::NotEnabled => "但其业务域在该处未启用".to_owned(),
+            Fault::NotExported { provider } => format!("但 `{provider}` 未导出"),
+            Fault::Differs { provider, differences } => {
+                let told: Vec<String> =
+                    differences.iter().map(|difference| difference.bilingual().zh.into_owned()).collect();
+                format!("但与 `{provider}` 不一致：{}", told.join("，"))
+            }
+        };
+        let place = place_zh(self.store.as_ref());
+        Bilingual::made(
+            self.to_string(),
+            format!("{place}中 `{importer}` 的业务域 `{area}` 需要 `{interface}`，{fault}"),
+        )
+    }
 }
 
 impl fmt::Display for Need {

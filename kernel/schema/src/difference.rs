@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use forecourt_base::Bilingual;
+
+use crate::error::both;
 use crate::types::{Case, Field};
 use crate::{Interface, Operation, Type};
 
@@ -73,13 +76,22 @@ pub struct CallConversion {
 pub struct Difference {
     /// Where, such as `approve.order.lines[].quantity`.
     pub path: String,
-    /// What, in English.
-    pub what: String,
+    /// What.
+    pub what: Bilingual,
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` {}", self.path, self.what)
+    }
+}
+
+impl Difference {
+    /// Where and what, in both languages.
+    #[must_use]
+    pub fn bilingual(&self) -> Bilingual {
+        let around = |what: &str| format!("`{}` {what}", self.path);
+        self.what.around(around, around)
     }
 }
 
@@ -127,7 +139,7 @@ pub fn call_conversion(importer: &Operation, provider: &Operation) -> Result<Cal
             return comparison.finish(CallConversion { params, result });
         }
         _ => {
-            comparison.report("returns a result on one side only");
+            comparison.report(both!("returns a result on one side only", "只有一侧返回 result"));
             (Conversion::Same, Conversion::Same)
         }
     };
@@ -145,7 +157,7 @@ pub fn interface_difference(importer: &Interface, provider: &Interface) -> Vec<D
             Some(provided) => differences.extend(call_conversion(operation, provided).err().unwrap_or_default()),
             None => differences.push(Difference {
                 path: operation.name.clone(),
-                what: "is not among the provider's operations".to_owned(),
+                what: both!("is not among the provider's operations", "不在提供方的操作之中"),
             }),
         }
     }
@@ -163,8 +175,8 @@ impl Comparison {
         if self.differences.is_empty() { Ok(done) } else { Err(self.differences) }
     }
 
-    fn report(&mut self, what: impl Into<String>) {
-        self.differences.push(Difference { path: self.path.clone(), what: what.into() });
+    fn report(&mut self, what: Bilingual) {
+        self.differences.push(Difference { path: self.path.clone(), what });
     }
 
     fn within<T>(&mut self, segment: &str, compare: impl FnOnce(&mut Self) -> T) -> T {
@@ -215,7 +227,7 @@ impl Comparison {
             (Type::Enum(from), Type::Enum(to)) => self.names(&from.cases, &to.cases),
             (Type::Flags(from), Type::Flags(to)) => self.names(&from.cases, &to.cases),
             _ => {
-                self.report(format!("is `{}` where `{}` is expected", from.label(), to.label()));
+                self.report(both!("is `{}` where `{}` is expected", "是 `{}`，应为 `{}`", from.label(), to.label()));
                 Conversion::Same
             }
         }
@@ -229,7 +241,7 @@ impl Comparison {
                 Some((at, given)) => Some((at, self.at(&field.name, |this| this.types(&given.ty, &field.ty)))),
                 None => {
                     if !matches!(field.ty.resolved(), Type::Option(_)) {
-                        self.at(&field.name, |this| this.report("is required but not given"));
+                        self.at(&field.name, |this| this.report(both!("is required but not given", "必填但未提供")));
                     }
                     None
                 }
@@ -244,11 +256,11 @@ impl Comparison {
             (None, None) => Conversion::Same,
             (Some(from), Some(to)) => this.types(from, to),
             (Some(_), None) => {
-                this.report("has a value where none is expected");
+                this.report(both!("has a value where none is expected", "有值，但不应有值"));
                 Conversion::Same
             }
             (None, Some(_)) => {
-                this.report("has no value where one is expected");
+                this.report(both!("has no value where one is expected", "没有值，但应有值"));
                 Conversion::Same
             }
         })
@@ -264,7 +276,7 @@ impl Comparison {
                 Some(expected) => CaseTarget::Case(self.side(&case.ty, &expected.ty, &format!(".{}", case.name))),
                 None if other => CaseTarget::Other,
                 None => {
-                    self.at(&case.name, |this| this.report("is a case that is not expected"));
+                    self.at(&case.name, |this| this.report(both!("is a case that is not expected", "是未预期的情形")));
                     CaseTarget::Other
                 }
             };
@@ -276,7 +288,7 @@ impl Comparison {
 
     fn names(&mut self, from: &[Case], to: &[Case]) -> Conversion {
         for case in from.iter().filter(|case| !to.iter().any(|expected| expected.name == case.name)) {
-            self.at(&case.name, |this| this.report("is a case that is not expected"));
+            self.at(&case.name, |this| this.report(both!("is a case that is not expected", "是未预期的情形")));
         }
         Conversion::Same
     }

@@ -2,7 +2,16 @@
 
 use std::fmt;
 
+use forecourt_base::Bilingual;
 use thiserror::Error;
+
+/// A text of both languages with the same values in it.
+macro_rules! both {
+    ($en:literal, $zh:literal $(, $value:expr)*) => {
+        ::forecourt_base::Bilingual::made(format!($en $(, $value)*), format!($zh $(, $value)*))
+    };
+}
+pub(crate) use both;
 
 /// A component was refused, for one or more reasons.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -15,8 +24,8 @@ pub struct SchemaError {
 pub struct Problem {
     /// The kind of reason.
     pub code: Code,
-    /// The reason in English.
-    pub message: String,
+    /// The reason.
+    pub message: Bilingual,
 }
 
 /// Kinds of reasons to refuse a component.
@@ -74,8 +83,8 @@ impl Code {
 
 impl SchemaError {
     /// An error with one reason.
-    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { problems: vec![Problem { code, message: message.into() }] }
+    pub(crate) fn new(code: Code, message: Bilingual) -> Self {
+        Self { problems: vec![Problem { code, message }] }
     }
 
     /// The reasons, at least one, in the order found.
@@ -100,9 +109,9 @@ impl fmt::Display for SchemaError {
 pub(crate) struct Problems(Vec<Problem>);
 
 impl Problems {
-    pub(crate) fn add(&mut self, code: Code, message: impl Into<String>) {
+    pub(crate) fn add(&mut self, code: Code, message: Bilingual) {
         if self.0.len() < crate::limits::PROBLEMS {
-            self.0.push(Problem { code, message: message.into() });
+            self.0.push(Problem { code, message });
         }
     }
 

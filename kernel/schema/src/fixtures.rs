@@ -152,7 +152,7 @@ impl Fixture {
             Ok(_) => panic!("fixture {} is not refused", self.name),
             Err(error) => error,
         };
-        error.problems().iter().map(|problem| (problem.code, problem.message.clone())).collect()
+        error.problems().iter().map(|problem| (problem.code, problem.message.to_string())).collect()
     }
 
     fn resolve(&self, packages: &[String]) -> (Resolve, WorldId) {

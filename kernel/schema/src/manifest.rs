@@ -6,7 +6,7 @@ use forecourt_base::{PluginName, RoleName};
 use semver::Version;
 use serde::Deserialize;
 
-use crate::error::{Code, Problems};
+use crate::error::{Code, Problems, both};
 use crate::limits::MANIFEST_ENTRIES;
 use crate::{InterfaceId, SchemaError};
 
@@ -201,12 +201,14 @@ impl Manifest {
     /// # Errors
     /// [`SchemaError`] names the key that is wrong.
     pub fn parse(text: &str) -> Result<Self, SchemaError> {
-        let wrong = |message: String| SchemaError::new(Code::Manifest, message);
-        let document = toml::Deserializer::parse(text)
-            .map_err(|error| wrong(format!("plugin.toml is not TOML: {}", error.message())))?;
+        let wrong = |message| SchemaError::new(Code::Manifest, message);
+        let document = toml::Deserializer::parse(text).map_err(|error| {
+            wrong(both!("plugin.toml is not TOML: {}", "plugin.toml 不是有效的 TOML：{}", error.message()))
+        })?;
         let manifest: Self = serde_path_to_error::deserialize(document).map_err(|error| {
             let key = error.path().to_string();
-            wrong(format!("key `{key}`: {}", error.inner().message().trim_end().replace('\n', ", ")))
+            let said = crate::bilingual(&error.inner().message().trim_end().replace('\n', ", "));
+            wrong(said.around(|en| format!("key `{key}`: {en}"), |zh| format!("键 `{key}`：{zh}")))
         })?;
         let mut problems = Problems::default();
         manifest.check(&mut problems);
@@ -225,11 +227,14 @@ impl Manifest {
         ];
         for (key, text) in texts {
             if text.trim().is_empty() || text.chars().any(char::is_control) {
-                problems.add(Code::Manifest, format!("key `{key}`: must be one line of text"));
+                problems
+                    .add(Code::Manifest, both!("key `{key}`: must be one line of text", "键 `{key}`：必须是一行文本"));
             }
         }
         if !about.version.build.is_empty() {
-            problems.add(Code::Manifest, "key `plugin.version`: must be without build metadata");
+            let without =
+                both!("key `plugin.version`: must be without build metadata", "键 `plugin.version`：不得含构建元数据");
+            problems.add(Code::Manifest, without);
         }
         let counts = [
             ("exports.interfaces", self.exports.interfaces.len(), MANIFEST_ENTRIES),
@@ -242,14 +247,23 @@ impl Manifest {
         ];
         for (key, count, most) in counts {
             if count > most {
-                problems.add(Code::Limit, format!("key `{key}`: {count} entries are more than {most}"));
+                problems.add(
+                    Code::Limit,
+                    both!("key `{key}`: {count} entries are more than {most}", "键 `{key}`：{count} 项超过上限 {most}"),
+                );
             }
         }
         let mut seen = BTreeSet::new();
         for (at, import) in self.imports.iter().enumerate() {
             if !seen.insert(import.interface.unversioned()) {
                 let name = &import.interface;
-                problems.add(Code::Manifest, format!("key `imports[{at}].interface`: `{name}` is imported twice"));
+                problems.add(
+                    Code::Manifest,
+                    both!(
+                        "key `imports[{at}].interface`: `{name}` is imported twice",
+                        "键 `imports[{at}].interface`：`{name}` 重复导入"
+                    ),
+                );
             }
         }
         for power in self.powers.keys() {
@@ -257,8 +271,11 @@ impl Manifest {
                 .split_once('.')
                 .is_some_and(|(area, name)| crate::ids::is_kebab(area) && crate::ids::is_kebab(name))
             {
-                problems
-                    .add(Code::Roles, format!("key `powers`: `{power}` is not a power's name such as `repair.reopen`"));
+                let wrong = both!(
+                    "key `powers`: `{power}` is not a power's name such as `repair.reopen`",
+                    "键 `powers`：`{power}` 不是 `repair.reopen` 之类的权限点名称"
+                );
+                problems.add(Code::Roles, wrong);
             }
         }
     }

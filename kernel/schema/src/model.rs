@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use forecourt_base::{Area, OperationPath, RoleName};
+use forecourt_base::{Area, Bilingual, OperationPath, RoleName};
 
 use crate::{Collection, Field, InterfaceId, Manifest, Type};
 
@@ -210,7 +210,7 @@ impl PluginSchema {
     }
 
     /// The exported operation that a key of `[roles]` names: `interface/operation`, or `area/interface/operation`.
-    pub(crate) fn role_path(&self, key: &str) -> Result<OperationPath, &'static str> {
+    pub(crate) fn role_path(&self, key: &str) -> Result<OperationPath, Bilingual> {
         let mut found = None;
         for interface in &self.exports {
             let Some(area) = interface.id.area() else { continue };
@@ -222,11 +222,14 @@ impl PluginSchema {
                     continue;
                 }
                 if found.is_some() {
-                    return Err("names operations of several areas: write `area/interface/operation`");
+                    return Err(Bilingual::fixed(
+                        "names operations of several areas: write `area/interface/operation`",
+                        "对应多个业务域的操作：请写作 `area/interface/operation`",
+                    ));
                 }
                 found = OperationPath::new(area.as_str(), &interface.id.interface, &operation.name).ok();
             }
         }
-        found.ok_or("names no exported operation")
+        found.ok_or(Bilingual::fixed("names no exported operation", "不对应任何导出的操作"))
     }
 }

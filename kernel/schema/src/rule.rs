@@ -127,5 +127,6 @@ pub(crate) const CASE_OBJECT: Rule = Rule::fixed(
 pub(crate) const CASE_VALUE: Rule =
     Rule::fixed("case-value", "needs a value: write an object with the case", "该情形需要值");
 pub(crate) const CASE_PLAIN: Rule = Rule::fixed("case-plain", "takes no value: write the case as text", "该情形不带值");
+pub(crate) const TWICE: Rule = Rule::fixed("duplicate", "is given twice", "重复出现");
 pub(crate) const DUPLICATE: Rule = Rule::fixed("duplicate", "names a flag twice", "标志重复");
 pub(crate) const TOO_DEEP: Rule = Rule::fixed("too-deep", "is nested too deeply", "嵌套过深");

@@ -7,6 +7,7 @@
     reason = "what fails in a test's own words fails the test"
 )]
 
+mod bad_input;
 mod commands;
 mod edges;
 mod floor;

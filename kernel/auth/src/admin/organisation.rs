@@ -6,7 +6,7 @@ use forecourt_storage::Transaction;
 use super::{Acting, Trail, What, build_user, put_user, rules};
 use crate::bootstrap::FirstAdmin;
 use crate::error::AuthError;
-use crate::page::{self, Page, PageRequest};
+use crate::page::{self, List, Page, PageRequest};
 use crate::record::{Group, Names, Store};
 use crate::{Auth, role, space, version};
 
@@ -86,7 +86,9 @@ impl Auth {
     pub async fn list_groups(&self, acting: Acting<'_>, page: &PageRequest) -> Result<Page<Group>, AuthError> {
         let Some(own) = acting.principal.group.clone().map(Scope::group) else {
             let what = What::reading("list-groups", None);
-            return inspect!(self, acting, what, |tx| { page::list(tx, &self.spaces.groups, page).await });
+            return inspect!(self, acting, what, |tx| {
+                page::list(tx, &self.spaces.groups, List::Groups, page).await
+            });
         };
         inspect!(self, acting, What::belonging("list-groups", Some(&own)), |tx| {
             let group = tx.get_json(&self.spaces.groups, own.group.as_str().as_bytes()).await?;
@@ -130,6 +132,6 @@ impl Auth {
     ) -> Result<Page<Store>, AuthError> {
         let scope = Scope::group(group.clone());
         let what = What::belonging("list-stores", Some(&scope));
-        inspect!(self, acting, what, |tx| { page::list(tx, &space::stores(group)?, page).await })
+        inspect!(self, acting, what, |tx| { page::list(tx, &space::stores(group)?, List::Stores, page).await })
     }
 }

@@ -1,10 +1,10 @@
 //! Roles of a group and what they grant.
 
-use forecourt_base::{GroupId, RoleName, Scope};
+use forecourt_base::{Bilingual, GroupId, RoleName, Scope};
 
 use super::{Acting, What, rules};
 use crate::error::AuthError;
-use crate::page::{self, Page, PageRequest};
+use crate::page::{self, List, Page, PageRequest};
 use crate::record::Names;
 use crate::role::{DEPLOYMENT_ADMIN, Grant, Role, check_power};
 use crate::{Auth, role, space, version};
@@ -16,7 +16,8 @@ const ROLE_GRANTS_MAX: usize = 4_096;
 fn checked(grants: &[Grant], powers: &[String]) -> Result<(Vec<Grant>, Vec<String>), AuthError> {
     for (field, length) in [("grants", grants.len()), ("powers", powers.len())] {
         if length > ROLE_GRANTS_MAX {
-            return Err(AuthError::invalid(field, format!("must be at most {ROLE_GRANTS_MAX}")));
+            let (en, zh) = (format!("must be at most {ROLE_GRANTS_MAX}"), format!("最多 {ROLE_GRANTS_MAX} 项"));
+            return Err(AuthError::invalid(field, Bilingual::made(en, zh)));
         }
     }
     let mut grants = grants.iter().map(Grant::checked).collect::<Result<Vec<_>, _>>()?;
@@ -70,7 +71,7 @@ impl Auth {
     ) -> Result<Page<Role>, AuthError> {
         let scope = Scope::group(group.clone());
         let what = What::reading("list-roles", Some(&scope));
-        inspect!(self, acting, what, |tx| { page::list(tx, &space::roles(group)?, page).await })
+        inspect!(self, acting, what, |tx| { page::list(tx, &space::roles(group)?, List::Roles, page).await })
     }
 
     /// Replaces what a role grants, at once for everyone who holds it. Needs [`AdminRight::Administer`](crate::AdminRight).

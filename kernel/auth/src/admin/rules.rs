@@ -1,5 +1,7 @@
 //! The rules of names and lists that people give.
 
+use forecourt_base::Bilingual;
+
 use crate::error::AuthError;
 use crate::record::Names;
 
@@ -12,10 +14,14 @@ pub(crate) fn name(field: &'static str, name: &str) -> Result<String, AuthError>
     let name = name.trim();
     let length = name.chars().count();
     if !(1..=NAME_CHARACTERS_MAX).contains(&length) {
-        return Err(AuthError::invalid(field, format!("must have 1 to {NAME_CHARACTERS_MAX} characters")));
+        let (en, zh) = (
+            format!("must have 1 to {NAME_CHARACTERS_MAX} characters"),
+            format!("须为 1 至 {NAME_CHARACTERS_MAX} 个字符"),
+        );
+        return Err(AuthError::invalid(field, Bilingual::made(en, zh)));
     }
     if name.chars().any(char::is_control) {
-        return Err(AuthError::invalid(field, "must not have control characters"));
+        return Err(AuthError::rule(field, "must not have control characters", "不得含控制字符"));
     }
     Ok(name.to_owned())
 }
@@ -23,7 +29,9 @@ pub(crate) fn name(field: &'static str, name: &str) -> Result<String, AuthError>
 /// Names by language tag.
 pub(crate) fn names(names: &Names) -> Result<Names, AuthError> {
     if names.len() > LANGUAGES_MAX {
-        return Err(AuthError::invalid("names", format!("must be in at most {LANGUAGES_MAX} languages")));
+        let (en, zh) =
+            (format!("must be in at most {LANGUAGES_MAX} languages"), format!("最多使用 {LANGUAGES_MAX} 种语言"));
+        return Err(AuthError::invalid("names", Bilingual::made(en, zh)));
     }
     let checked = names.iter().map(|(language, text)| {
         let tag = (2..=16).contains(&language.len())
@@ -31,10 +39,11 @@ pub(crate) fn names(names: &Names) -> Result<Names, AuthError> {
             && language.starts_with(|c: char| c.is_ascii_lowercase());
         if !tag {
             let language: String = language.chars().take(32).collect();
-            return Err(AuthError::invalid(
-                "names",
+            let (en, zh) = (
                 format!("have `{language}`, which is no language such as `zh-CN`"),
-            ));
+                format!("含有 `{language}`，不是 `zh-CN` 之类的语言标记"),
+            );
+            return Err(AuthError::invalid("names", Bilingual::made(en, zh)));
         }
         Ok((language.clone(), name("names", text)?))
     });
@@ -44,17 +53,19 @@ pub(crate) fn names(names: &Names) -> Result<Names, AuthError> {
 /// Departments, sorted, each once.
 pub(crate) fn departments(departments: &[String]) -> Result<Vec<String>, AuthError> {
     if departments.len() > DEPARTMENTS_MAX {
-        return Err(AuthError::invalid("departments", format!("must be at most {DEPARTMENTS_MAX}")));
+        let (en, zh) = (format!("must be at most {DEPARTMENTS_MAX}"), format!("最多 {DEPARTMENTS_MAX} 个"));
+        return Err(AuthError::invalid("departments", Bilingual::made(en, zh)));
     }
     for department in departments {
         let good = (1..=40).contains(&department.len())
             && department.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'));
         if !good {
-            let rule = format!(
-                "have `{}`: use 1 to 40 of a-z, 0-9, `-`, `_`",
-                department.chars().take(40).collect::<String>()
+            let department: String = department.chars().take(40).collect();
+            let (en, zh) = (
+                format!("have `{department}`: use 1 to 40 of a-z, 0-9, `-`, `_`"),
+                format!("含有 `{department}`：须为 1 至 40 个 a-z、0-9、`-`、`_`"),
             );
-            return Err(AuthError::invalid("departments", rule));
+            return Err(AuthError::invalid("departments", Bilingual::made(en, zh)));
         }
     }
     let mut sorted = departments.to_vec();
@@ -68,7 +79,11 @@ pub(crate) fn time_zone(zone: &str) -> Result<String, AuthError> {
     let known = jiff::tz::TimeZone::get(zone).ok();
     known.as_ref().and_then(|known| known.iana_name()).map(str::to_owned).ok_or_else(|| {
         let zone: String = zone.chars().take(60).collect();
-        AuthError::invalid("time_zone", format!("is `{zone}`, which is no IANA time zone such as `Asia/Shanghai`"))
+        let (en, zh) = (
+            format!("is `{zone}`, which is no IANA time zone such as `Asia/Shanghai`"),
+            format!("`{zone}` 不是 `Asia/Shanghai` 之类的 IANA 时区"),
+        );
+        AuthError::invalid("time_zone", Bilingual::made(en, zh))
     })
 }
 

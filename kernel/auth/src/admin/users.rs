@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use forecourt_base::{GroupId, Scope, Timestamp, UserId};
+use forecourt_base::{Bilingual, GroupId, Scope, Timestamp, UserId};
 use forecourt_storage::{Direction, IndexRange, Transaction};
 
 use super::{Acting, Trail, What, rules};
 use crate::error::AuthError;
-use crate::page::{self, Page, PageRequest};
+use crate::page::{self, List, Page, PageRequest};
 use crate::password::check_password;
 use crate::record::{Assignment, CHIEFS, User, UserRecord};
 use crate::role::{DEPLOYMENT_ADMIN, GROUP_ADMIN};
@@ -142,12 +142,16 @@ async fn check_roles(
     given: &[Assignment],
 ) -> Result<Vec<Assignment>, AuthError> {
     if given.len() > ASSIGNMENTS_MAX {
-        return Err(AuthError::invalid("roles", format!("must be at most {ASSIGNMENTS_MAX}")));
+        let (en, zh) = (format!("must be at most {ASSIGNMENTS_MAX}"), format!("最多 {ASSIGNMENTS_MAX} 个"));
+        return Err(AuthError::invalid("roles", Bilingual::made(en, zh)));
     }
     for Assignment { role, store } in given {
         match group {
             None if role.as_str() == DEPLOYMENT_ADMIN && store.is_none() => continue,
-            None => return Err(AuthError::invalid("roles", "must be `deployment-admin` for users of the deployment")),
+            None => {
+                let en = "must be `deployment-admin` for users of the deployment";
+                return Err(AuthError::rule("roles", en, "系统用户的角色只能是 `deployment-admin`"));
+            }
             Some(_) if role.as_str() == DEPLOYMENT_ADMIN => return Err(AuthError::ReservedRole { role: role.clone() }),
             Some(group) => {
                 if tx.get(&space::roles(group)?, role.as_str().as_bytes()).await?.is_none() {
@@ -161,10 +165,15 @@ async fn check_roles(
             }
         }
         if !role::assignable(role) {
-            return Err(AuthError::invalid("roles", format!("can't have `{role}`, which is no person's role")));
+            let (en, zh) = (
+                format!("can't have `{role}`, which is no person's role"),
+                format!("不能含有 `{role}`，它不是人员角色"),
+            );
+            return Err(AuthError::invalid("roles", Bilingual::made(en, zh)));
         }
         if role.as_str() == GROUP_ADMIN && store.is_some() {
-            return Err(AuthError::invalid("roles", "must give `group-admin` for the whole group, without a store"));
+            let en = "must give `group-admin` for the whole group, without a store";
+            return Err(AuthError::rule("roles", en, "`group-admin` 只能授予整个集团，不能指定门店"));
         }
     }
     let mut sorted = given.to_vec();
@@ -250,7 +259,7 @@ impl Auth {
     ) -> Result<Page<User>, AuthError> {
         let scope = scope_of(group);
         inspect!(self, acting, What::reading("list-users", scope.as_ref()), |tx| {
-            let Page { items, next } = page::list::<UserRecord>(tx, &space::users(group)?, page).await?;
+            let Page { items, next } = page::list::<UserRecord>(tx, &space::users(group)?, List::Users, page).await?;
             Ok(Page { items: items.into_iter().map(|record| record.user).collect(), next })
         })
     }
@@ -370,8 +379,9 @@ impl Auth {
         change: &PasswordChange<'_>,
     ) -> Result<String, AuthError> {
         let group = what.group();
-        let current =
-            change.current.ok_or_else(|| AuthError::invalid("current", "is needed to change your own password"))?;
+        let current = change.current.ok_or_else(|| {
+            AuthError::rule("current", "is needed to change your own password", "修改自己的密码时必填")
+        })?;
         let stored = inspect!(self, acting, what, |tx| { load_user(tx, group, Some(change.user)).await })?;
         let record = stored.ok_or(AuthError::SessionEnded)?;
         let account = Account { group: group.cloned(), user: Some(change.user.clone()) };
@@ -382,7 +392,7 @@ impl Auth {
                 Ok(record.password)
             }
             Ok(false) => {
-                let error = AuthError::invalid("current", "is not the present password");
+                let error = AuthError::rule("current", "is not the present password", "与当前密码不符");
                 self.audit_refusal(acting, what.scope, what.action, &error).await?;
                 Err(error)
             }

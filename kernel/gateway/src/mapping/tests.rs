@@ -1,12 +1,16 @@
 use std::collections::BTreeSet;
 
 use forecourt_base::{Area, PluginName, RoleName, StoreId};
-use forecourt_registry::{Importer, ModuleRef, Publisher};
+use forecourt_registry::{ModuleRef, Publisher};
 
 use super::*;
 
 fn module() -> ModuleRef {
     ModuleRef { plugin: PluginName::new("parts").unwrap(), version: "0.1.0".parse().unwrap() }
+}
+
+fn said() -> Bilingual {
+    Bilingual::fixed("is empty", "为空")
 }
 
 fn area() -> Area {
@@ -40,7 +44,7 @@ fn of_auth() -> Vec<(AuthError, &'static str)> {
         (denied(DenyReason::NotMember), "forbidden"),
         (denied(DenyReason::NoGrant), "forbidden"),
         (denied(DenyReason::UnknownStore), "unknown-store"),
-        (AuthError::Invalid { field: "name", rule: "is empty".to_owned() }, "invalid-fields"),
+        (AuthError::Invalid { field: "name", rule: said() }, "invalid-fields"),
         (AuthError::Unknown { what: "user", id: id.clone() }, "unknown-resource"),
         (AuthError::Exists { what: "store", id }, "already-exists"),
         (AuthError::LastAdmin { scope: "demo".to_owned(), role: "group-admin" }, "last-admin"),
@@ -59,7 +63,7 @@ fn of_registry() -> Vec<(RegistryError, &'static str)> {
         (RegistryError::NameTaken { name, publisher: Publisher::Bundled }, "plugin-name-taken"),
         (RegistryError::VersionTaken { module: module() }, "plugin-version-taken"),
         (RegistryError::UnknownVersion { module: module() }, "unknown-plugin-version"),
-        (RegistryError::WiderThanRequested { module: module(), items: vec!["x".to_owned()] }, "wider-than-requested"),
+        (RegistryError::WiderThanRequested { module: module(), items: vec![said()] }, "wider-than-requested"),
         (RegistryError::NotGranted { module: module() }, "plugin-not-granted"),
         (RegistryError::AreaNotServed { module: module(), area: area(), areas: Vec::new() }, "area-not-served"),
         (RegistryError::Unresolved { needs: Vec::new() }, "unresolved-imports"),
@@ -94,7 +98,7 @@ fn of_call() -> Vec<(CallError, &'static str)> {
     let denied = |reason: &str| CallError::Denied { reason: reason.to_owned() };
     let path = || "parts/stock/issue".to_owned();
     vec![
-        (CallError::Malformed { fields: vec![invalid("x", "y".to_owned())] }, "invalid-fields"),
+        (CallError::Malformed { fields: vec![invalid("x", said())] }, "invalid-fields"),
         (CallError::Unauthenticated, "unauthenticated"),
         (denied("no-grant"), "forbidden"),
         (denied("not-member"), "forbidden"),

@@ -1,9 +1,9 @@
 //! What a component imports, and whether it may.
 
-use forecourt_base::Area;
+use forecourt_base::{Area, Bilingual};
 
 use super::Reader;
-use crate::error::Code;
+use crate::error::{Code, both};
 use crate::{Import, InterfaceId};
 
 /// Interfaces of `forecourt:kernel@0.1` that this kernel gives.
@@ -19,38 +19,54 @@ impl Reader<'_> {
             let types_only = interface.functions.is_empty();
             match self.import(id.clone(), types_only, areas) {
                 Ok(import) => imports.extend(import),
-                Err(what) => self.problems.add(Code::Import, format!("imports `{id}`: {what}")),
+                Err(what) => {
+                    let whole = what.around(|en| format!("imports `{id}`: {en}"), |zh| format!("导入 `{id}`：{zh}"));
+                    self.problems.add(Code::Import, whole);
+                }
             }
         }
         self.match_imports(&imports);
         imports
     }
 
-    fn import(&mut self, id: InterfaceId, types_only: bool, areas: &[Area]) -> Result<Option<Import>, String> {
+    fn import(&mut self, id: InterfaceId, types_only: bool, areas: &[Area]) -> Result<Option<Import>, Bilingual> {
         let first = id.version.major == 0 && id.version.minor == 1 && id.version.pre.is_empty();
         if id.namespace == "wasi" {
             return import_wasi(id).map(Some);
         }
         if id.namespace != "forecourt" {
-            return Err("packages other than `forecourt` and `wasi` are not given to plugins".to_owned());
+            return Err(both!(
+                "packages other than `forecourt` and `wasi` are not given to plugins",
+                "除 `forecourt` 与 `wasi` 外，不向插件提供其他包"
+            ));
         }
         if (id.is_kernel() || id.is_common()) && !first {
-            return Err(format!("this kernel has version 0.1 of `forecourt:{}`", id.package));
+            return Err(both!(
+                "this kernel has version 0.1 of `forecourt:{}`",
+                "本系统提供的是 `forecourt:{}` 的 0.1 版",
+                id.package
+            ));
         }
         if types_only {
             return Ok(Some(Import::Types(id)));
         }
         if id.is_kernel() {
             if !KERNEL.contains(&id.interface.as_str()) {
-                return Err("this kernel has no such interface".to_owned());
+                return Err(both!("this kernel has no such interface", "本系统没有此接口"));
             }
             return Ok(Some(Import::Kernel(id)));
         }
         if id.area().is_some_and(|area| areas.contains(&area)) {
-            return Err("a plugin cannot call its own area: a plugin is not entered again while it runs".to_owned());
+            return Err(both!(
+                "a plugin cannot call its own area: a plugin is not entered again while it runs",
+                "插件不能调用自己的业务域：运行中的插件不会再次被进入"
+            ));
         }
         if id.area().is_none() {
-            return Err("`forecourt:common` holds types, it has no functions to import".to_owned());
+            return Err(both!(
+                "`forecourt:common` holds types, it has no functions to import",
+                "`forecourt:common` 只有类型，没有可导入的函数"
+            ));
         }
         let optional = self.manifest.imports.iter().any(|request| request.interface == id && request.optional);
         Ok(self.verified(&id, true).map(|interface| Import::Area { interface, optional }))
@@ -61,7 +77,11 @@ impl Reader<'_> {
         for import in imports {
             let missing = match import {
                 Import::Kernel(id) if !self.manifest.kernel.interfaces.contains(&id.interface) => {
-                    format!("key `kernel.interfaces`: `{}` is imported but not listed", id.interface)
+                    both!(
+                        "key `kernel.interfaces`: `{}` is imported but not listed",
+                        "键 `kernel.interfaces`：导入了 `{}` 但未列出",
+                        id.interface
+                    )
                 }
                 Import::Area { interface, .. } => {
                     let request = self.manifest.imports.iter().find(|request| request.interface == interface.id);
@@ -71,12 +91,18 @@ impl Reader<'_> {
                     };
                     match interface.operations.iter().find(|operation| !asked(&operation.name)) {
                         Some(operation) if request.is_some() => {
-                            format!(
+                            both!(
                                 "key `imports`: `{}` is imported from `{}` but not listed",
-                                operation.name, interface.id
+                                "键 `imports`：导入了 `{}`（来自 `{}`）但未列出",
+                                operation.name,
+                                interface.id
                             )
                         }
-                        Some(_) => format!("key `imports`: `{}` is imported but not listed", interface.id),
+                        Some(_) => both!(
+                            "key `imports`: `{}` is imported but not listed",
+                            "键 `imports`：导入了 `{}` 但未列出",
+                            interface.id
+                        ),
                         None => continue,
                     }
                 }
@@ -90,8 +116,11 @@ impl Reader<'_> {
     fn check_requests(&mut self, imports: &[Import]) {
         for name in &self.manifest.kernel.interfaces {
             if !KERNEL.contains(&name.as_str()) {
-                self.problems
-                    .add(Code::Import, format!("key `kernel.interfaces`: this kernel has no interface `{name}`"));
+                let unknown = both!(
+                    "key `kernel.interfaces`: this kernel has no interface `{name}`",
+                    "键 `kernel.interfaces`：本系统没有接口 `{name}`"
+                );
+                self.problems.add(Code::Import, unknown);
             } else if !imports.iter().any(|import| matches!(import, Import::Kernel(id) if id.interface == *name)) {
                 self.warnings.push(format!("key `kernel.interfaces`: `{name}` is asked for but not used"));
             }
@@ -99,7 +128,11 @@ impl Reader<'_> {
         for request in &self.manifest.imports {
             let id = &request.interface;
             if id.area().is_none() {
-                self.problems.add(Code::Import, format!("key `imports`: `{id}` is not an interface of an area"));
+                let foreign = both!(
+                    "key `imports`: `{id}` is not an interface of an area",
+                    "键 `imports`：`{id}` 不是业务域的接口"
+                );
+                self.problems.add(Code::Import, foreign);
                 continue;
             }
             let used =
@@ -110,22 +143,29 @@ impl Reader<'_> {
             let known = self.types.find(id);
             for name in request.operations.iter().flatten() {
                 if known.is_some_and(|interface| !interface.functions.contains_key(name.as_str())) {
-                    self.problems.add(Code::Import, format!("key `imports`: `{id}` has no operation `{name}`"));
+                    let absent = both!(
+                        "key `imports`: `{id}` has no operation `{name}`",
+                        "键 `imports`：`{id}` 没有操作 `{name}`"
+                    );
+                    self.problems.add(Code::Import, absent);
                 }
             }
         }
     }
 }
 
-fn import_wasi(id: InterfaceId) -> Result<Import, String> {
+fn import_wasi(id: InterfaceId) -> Result<Import, Bilingual> {
     if id.package == "http" {
-        return Err("plugins do not speak HTTP: ask the kernel to send a request after the commit".to_owned());
+        return Err(both!(
+            "plugins do not speak HTTP: ask the kernel to send a request after the commit",
+            "插件不直接使用 HTTP：请由系统在提交后发送请求"
+        ));
     }
     if !WASI.contains(&id.package.as_str()) {
-        return Err("this package of WASI is not given to plugins".to_owned());
+        return Err(both!("this package of WASI is not given to plugins", "不向插件提供此 WASI 包"));
     }
     if id.version.major != 0 || id.version.minor != 2 {
-        return Err("this kernel has WASI 0.2".to_owned());
+        return Err(both!("this kernel has WASI 0.2", "本系统提供的是 WASI 0.2"));
     }
     Ok(Import::Wasi(id))
 }

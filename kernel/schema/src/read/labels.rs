@@ -6,18 +6,18 @@ use wit_parser::TypeDefKind;
 
 use super::wit::Converter;
 use crate::Labels;
-use crate::error::{Code, SchemaError};
+use crate::error::{Code, SchemaError, both};
 use crate::limits::LABEL_LANGUAGES;
 
 /// Reads the labels' JSON.
 pub(super) fn parse(bytes: &[u8]) -> Result<Labels, SchemaError> {
-    let refuse = |message: String| SchemaError::new(Code::Labels, message);
+    let refuse = |message| SchemaError::new(Code::Labels, message);
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let labels: BTreeMap<String, BTreeMap<String, String>> = serde_path_to_error::deserialize(&mut json)
-        .map_err(|error| refuse(format!("labels at `{}`: {}", error.path(), error.inner())))?;
-    json.end().map_err(|error| refuse(error.to_string()))?;
+        .map_err(|error| refuse(both!("labels at `{}`: {}", "标签 `{}`：{}", error.path(), error.inner())))?;
+    json.end().map_err(|error| refuse(both!("{}", "标签的 JSON 有误：{}", error)))?;
     if labels.len() > LABEL_LANGUAGES {
-        return Err(refuse(format!("more than {LABEL_LANGUAGES} languages")));
+        return Err(refuse(both!("more than {LABEL_LANGUAGES} languages", "超过 {LABEL_LANGUAGES} 种语言")));
     }
     let tag = |tag: &str| {
         tag.len() <= 35
@@ -26,9 +26,10 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Labels, SchemaError> {
                 .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
     };
     if let Some(language) = labels.keys().find(|language| !tag(language)) {
-        return Err(refuse(format!(
-            "`{}` is not a language such as `zh-CN`",
-            language.chars().take(40).collect::<String>()
+        let language: String = language.chars().take(40).collect();
+        return Err(refuse(both!(
+            "`{language}` is not a language such as `zh-CN`",
+            "`{language}` 不是 `zh-CN` 之类的语言标记"
         )));
     }
     Ok(Labels(labels))

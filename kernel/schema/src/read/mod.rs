@@ -7,11 +7,11 @@ mod records;
 mod sections;
 mod wit;
 
-use forecourt_base::Area;
+use forecourt_base::{Area, Bilingual};
 use wit_parser::{Resolve, World, WorldItem, WorldKey};
 
-use crate::difference::difference;
-use crate::error::{Code, Problems, SchemaError};
+use crate::difference::{Difference, difference};
+use crate::error::{Code, Problems, SchemaError, both};
 use crate::limits::OPERATIONS;
 use crate::{Interface, InterfaceId, Labels, Manifest, Operation, PluginSchema, Semantic, Type};
 use wit::{Converter, interface_id};
@@ -79,8 +79,10 @@ impl<'a> Reader<'a> {
         for (key, item) in self.world.into_iter().flat_map(|world| &world.exports) {
             let Some((id, real)) = self.interface_of(key, item, Code::Export) else { continue };
             if id.area().is_none() {
-                let message =
-                    format!("exports `{id}`: only interfaces of areas (`forecourt:<area>/…`) can be exported");
+                let message = both!(
+                    "exports `{id}`: only interfaces of areas (`forecourt:<area>/…`) can be exported",
+                    "导出 `{id}`：只能导出业务域的接口（`forecourt:<area>/…`）"
+                );
                 self.problems.add(Code::Export, message);
                 continue;
             }
@@ -92,7 +94,8 @@ impl<'a> Reader<'a> {
         }
         self.match_exports(&exports, &types_only);
         if exports.iter().map(|interface| interface.operations.len()).sum::<usize>() > OPERATIONS {
-            self.problems.add(Code::Limit, format!("more than {OPERATIONS} operations are exported"));
+            let many = both!("more than {OPERATIONS} operations are exported", "导出的操作超过 {OPERATIONS} 个");
+            self.problems.add(Code::Limit, many);
         }
         exports
     }
@@ -103,17 +106,23 @@ impl<'a> Reader<'a> {
         for (at, interface) in exports.iter().enumerate() {
             let id = &interface.id;
             if !requested.contains(id) {
-                let message = format!("key `exports.interfaces`: `{id}` is exported but not listed");
+                let message = both!(
+                    "key `exports.interfaces`: `{id}` is exported but not listed",
+                    "键 `exports.interfaces`：导出了 `{id}` 但未列出"
+                );
                 self.problems.add(Code::Mismatch, message);
             }
             if exports.iter().take(at).any(|other| other.id.same_name(id)) {
-                self.problems.add(Code::Export, format!("exports `{}` in two versions", id.unversioned()));
+                let twice = both!("exports `{}` in two versions", "导出了 `{}` 的两个版本", id.unversioned());
+                self.problems.add(Code::Export, twice);
             }
         }
         for id in requested {
             if !exports.iter().any(|interface| interface.id == *id) && !types_only.contains(id) {
-                let message =
-                    format!("key `exports.interfaces`: `{id}` is listed but the component does not export it");
+                let message = both!(
+                    "key `exports.interfaces`: `{id}` is listed but the component does not export it",
+                    "键 `exports.interfaces`：列出了 `{id}` 但组件未导出"
+                );
                 self.problems.add(Code::Mismatch, message);
             }
         }
@@ -132,11 +141,16 @@ impl<'a> Reader<'a> {
                 Some(found) => return Some(found),
                 None => {
                     let name = resolve.name_world_key(key);
-                    self.problems.add(code, format!("`{name}` is not an interface of a package with a version"));
+                    let other = both!(
+                        "`{name}` is not an interface of a package with a version",
+                        "`{name}` 不是带版本的包中的接口"
+                    );
+                    self.problems.add(code, other);
                 }
             },
             WorldItem::Function(function) => {
-                self.problems.add(code, format!("function `{}` stands in no interface", function.name));
+                let bare = both!("function `{}` stands in no interface", "函数 `{}` 不在任何接口中", function.name);
+                self.problems.add(code, bare);
             }
             WorldItem::Type { .. } => {}
         }
@@ -159,7 +173,9 @@ impl<'a> Reader<'a> {
         let told = match self.types.interface(id, &wanted) {
             Ok(told) => told,
             Err(what) => {
-                self.problems.add(Code::Wit, format!("the embedded WIT is wrong: {what}"));
+                let whole =
+                    what.around(|en| format!("the embedded WIT is wrong: {en}"), |zh| format!("嵌入的 WIT 有误：{zh}"));
+                self.problems.add(Code::Wit, whole);
                 return None;
             }
         };
@@ -167,23 +183,32 @@ impl<'a> Reader<'a> {
         for operation in &real.operations {
             match told.operation(&operation.name) {
                 Some(told) => self.compare(id, operation, told),
-                None => self.mismatch(id, &operation.name, "is not in the embedded WIT"),
+                None => {
+                    let absent = both!("is not in the embedded WIT", "不在嵌入的 WIT 中");
+                    self.mismatch(id, &operation.name, &absent);
+                }
             }
         }
         for operation in told.operations.iter().filter(|operation| real.operation(&operation.name).is_none()) {
-            self.mismatch(id, &operation.name, "is in the embedded WIT but not in the component");
+            let absent = both!("is in the embedded WIT but not in the component", "在嵌入的 WIT 中，但不在组件中");
+            self.mismatch(id, &operation.name, &absent);
         }
         (self.problems.count() == before).then_some(told)
     }
 
-    fn mismatch(&mut self, id: &InterfaceId, operation: &str, what: &str) {
-        self.problems.add(Code::Mismatch, format!("`{id}` operation `{operation}` {what}"));
+    fn mismatch(&mut self, id: &InterfaceId, operation: &str, what: &Bilingual) {
+        let whole = what.around(
+            |en| format!("`{id}` operation `{operation}` {en}"),
+            |zh| format!("`{id}` 的操作 `{operation}` {zh}"),
+        );
+        self.problems.add(Code::Mismatch, whole);
     }
 
     fn compare(&mut self, id: &InterfaceId, real: &Operation, told: &Operation) {
         let names = |operation: &Operation| operation.params.iter().map(|param| param.name.clone()).collect::<Vec<_>>();
         if names(real) != names(told) {
-            return self.mismatch(id, &real.name, "has other parameters in the embedded WIT");
+            let other = both!("has other parameters in the embedded WIT", "在嵌入的 WIT 中参数不同");
+            return self.mismatch(id, &real.name, &other);
         }
         let pairs =
             real.params.iter().zip(&told.params).map(|(real, told)| (&*real.name, Some(&real.ty), Some(&told.ty)));
@@ -192,25 +217,36 @@ impl<'a> Reader<'a> {
             if real_type == told_type {
                 // Type equality ignores names, but the names of semantic types are rules.
                 if semantics(real_type) != semantics(told_type) {
-                    self.mismatch(id, &real.name, &format!("has other semantic types in the embedded WIT: `{place}`"));
+                    let other = both!(
+                        "has other semantic types in the embedded WIT: `{place}`",
+                        "在嵌入的 WIT 中语义类型不同：`{place}`"
+                    );
+                    self.mismatch(id, &real.name, &other);
                 }
                 continue;
             }
             let what = match (real_type, told_type) {
                 (Some(real), Some(told)) => first_difference(real, told),
-                _ => "has a value on one side only".to_owned(),
+                _ => both!("has a value on one side only", "只有一侧有值"),
             };
-            self.mismatch(id, &real.name, &format!("has other types in the embedded WIT: `{place}` {what}"));
+            let whole = what.around(
+                |en| format!("has other types in the embedded WIT: `{place}` {en}"),
+                |zh| format!("在嵌入的 WIT 中类型不同：`{place}` {zh}"),
+            );
+            self.mismatch(id, &real.name, &whole);
         }
         if real.returns_result != told.returns_result {
-            self.mismatch(id, &real.name, "has another result in the embedded WIT");
+            let other = both!("has another result in the embedded WIT", "在嵌入的 WIT 中结果不同");
+            self.mismatch(id, &real.name, &other);
         }
     }
 
     fn roles(&mut self, schema: &PluginSchema) {
         for key in schema.manifest.roles.keys() {
             if let Err(what) = schema.role_path(key) {
-                self.problems.add(Code::Roles, format!("key `roles.\"{key}\"`: {what}"));
+                let whole = what
+                    .around(|en| format!("key `roles.\"{key}\"`: {en}"), |zh| format!("键 `roles.\"{key}\"`：{zh}"));
+                self.problems.add(Code::Roles, whole);
             }
         }
     }
@@ -242,14 +278,14 @@ fn semantics(ty: Option<&Type>) -> Vec<Semantic> {
     found
 }
 
-fn first_difference(real: &Type, told: &Type) -> String {
+fn first_difference(real: &Type, told: &Type) -> Bilingual {
     let reasons = difference(real, told).err().or_else(|| difference(told, real).err()).unwrap_or_default();
-    reasons.first().map_or_else(|| "has another shape".to_owned(), ToString::to_string)
+    reasons.first().map_or_else(|| both!("has another shape", "形状不同"), Difference::bilingual)
 }
 
 /// A type of parsed WIT.
 #[cfg(any(test, feature = "fixtures"))]
-pub(crate) fn type_of(resolve: &Resolve, interface: &InterfaceId, name: &str) -> Result<Type, String> {
+pub(crate) fn type_of(resolve: &Resolve, interface: &InterfaceId, name: &str) -> Result<Type, Bilingual> {
     Converter::new(resolve).named(interface, name)
 }
 

@@ -4,12 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use forecourt_base::Bilingual;
 use wit_component::DecodedWasm;
 use wit_parser::{
     Function, FunctionKind, Resolve, TypeDef, TypeDefKind, TypeId, TypeOwner, UnresolvedPackageGroup, WorldId,
 };
 
-use crate::error::{Code, SchemaError};
+use crate::error::{Code, SchemaError, both};
 use crate::limits::{COMPONENT_TYPE_NODES, TYPE_DEPTH, TYPE_NODES, WIT_INTERFACES, WIT_PACKAGES};
 use crate::semantic::Base;
 use crate::types::{Alias, Case, Enum, Field, Flags, Record, ResultType, Variant};
@@ -19,37 +20,50 @@ use crate::{Interface, InterfaceId, Operation, OperationKind, Semantic, Type};
 const ALIAS_CHAIN: usize = 4 * TYPE_DEPTH;
 
 /// Decoder and parser assert what only damaged or hostile input breaks, so a panic in them is an answer about that input.
-fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("it is damaged".to_owned()))
+fn guarded<T>(read: impl FnOnce() -> Result<T, Bilingual>) -> Result<T, Bilingual> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(both!("it is damaged", "内容已损坏")))
 }
 
 pub(super) fn decode_component(bytes: &[u8]) -> Result<(Resolve, WorldId), SchemaError> {
-    let refuse = |message: String| SchemaError::new(Code::NotAComponent, message);
-    match guarded(|| wit_component::decode(bytes).map_err(|error| format!("{error:#}"))).map_err(refuse)? {
+    let refuse = |message| SchemaError::new(Code::NotAComponent, message);
+    let decode = || wit_component::decode(bytes).map_err(|error| both!("{error:#}", "无法解码组件：{error:#}"));
+    match guarded(decode).map_err(refuse)? {
         DecodedWasm::Component(resolve, world) => Ok((resolve, world)),
-        DecodedWasm::WitPackage(..) => Err(refuse("this is an encoded WIT package without code".to_owned())),
+        DecodedWasm::WitPackage(..) => {
+            Err(refuse(both!("this is an encoded WIT package without code", "这是编码后的 WIT 包，不含代码")))
+        }
     }
 }
 
 /// Reads the embedded WIT text: the plugin's own package and, nested in it, every package it names.
 pub(super) fn parse(text: &str) -> Result<Resolve, SchemaError> {
-    let one_line = |text: String| text.split_whitespace().take(60).collect::<Vec<_>>().join(" ");
+    let one_line = |text: &str| text.split_whitespace().take(60).collect::<Vec<_>>().join(" ");
+    // The parser's own words stay as they are.
+    let foreign = |text: String| both!("{text}", "{text}");
     let read = || {
-        let group = UnresolvedPackageGroup::parse("plugin.wit", text).map_err(|(map, error)| error.render(&map))?;
+        let group =
+            UnresolvedPackageGroup::parse("plugin.wit", text).map_err(|(map, error)| foreign(error.render(&map)))?;
         // Resolving recurses along interfaces that use one another and along packages, so their number is bounded before.
         let packages = 1 + group.nested.len();
         let interfaces: usize =
             [&group.main].into_iter().chain(&group.nested).map(|package| package.interfaces.len()).sum();
         let worlds: usize = [&group.main].into_iter().chain(&group.nested).map(|package| package.worlds.len()).sum();
         if packages > WIT_PACKAGES || interfaces > WIT_INTERFACES || worlds > WIT_PACKAGES {
-            return Err(format!("more than {WIT_PACKAGES} packages or worlds, or {WIT_INTERFACES} interfaces"));
+            return Err(both!(
+                "more than {WIT_PACKAGES} packages or worlds, or {WIT_INTERFACES} interfaces",
+                "包或 world 超过 {WIT_PACKAGES} 个，或接口超过 {WIT_INTERFACES} 个"
+            ));
         }
         let mut resolve = Resolve::new();
-        resolve.push_group(group).map_err(|error| error.to_string())?;
+        resolve.push_group(group).map_err(|error| foreign(error.to_string()))?;
         Ok(resolve)
     };
     guarded(read).map_err(|message| {
-        SchemaError::new(Code::Wit, format!("the embedded WIT cannot be read: {}", one_line(message)))
+        let whole = message.around(
+            |en| format!("the embedded WIT cannot be read: {}", one_line(en)),
+            |zh| format!("无法读取嵌入的 WIT：{}", one_line(zh)),
+        );
+        SchemaError::new(Code::Wit, whole)
     })
 }
 
@@ -88,34 +102,58 @@ impl<'a> Converter<'a> {
     }
 
     /// An interface with those of its functions that `wanted` accepts.
-    pub(super) fn interface(&mut self, name: &InterfaceId, wanted: &dyn Fn(&str) -> bool) -> Result<Interface, String> {
-        let interface = self.find(name).ok_or_else(|| format!("interface `{name}` is not in it"))?;
+    pub(super) fn interface(
+        &mut self,
+        name: &InterfaceId,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<Interface, Bilingual> {
+        let interface =
+            self.find(name).ok_or_else(|| both!("interface `{name}` is not in it", "其中没有接口 `{name}`"))?;
         let mut operations = Vec::with_capacity(interface.functions.len());
         for function in interface.functions.values().filter(|function| wanted(&function.name)) {
             let operation = self.operation(function);
-            operations.push(operation.map_err(|what| format!("`{name}` operation `{}`: {what}", function.name))?);
+            operations.push(operation.map_err(|what| {
+                what.around(
+                    |en| format!("`{name}` operation `{}`: {en}", function.name),
+                    |zh| format!("`{name}` 的操作 `{}`：{zh}", function.name),
+                )
+            })?);
         }
         Ok(Interface { id: name.clone(), docs: docs(&interface.docs).to_owned(), operations })
     }
 
     /// A type by its interface and name.
-    pub(super) fn named(&mut self, interface: &InterfaceId, name: &str) -> Result<Type, String> {
+    pub(super) fn named(&mut self, interface: &InterfaceId, name: &str) -> Result<Type, Bilingual> {
         let id = self.find(interface).and_then(|interface| interface.types.get(name)).copied();
-        let id = id.ok_or_else(|| format!("type `{name}` of `{interface}` is not in the embedded WIT"))?;
+        let absent = || {
+            both!(
+                "type `{name}` of `{interface}` is not in the embedded WIT",
+                "嵌入的 WIT 中没有 `{interface}` 的类型 `{name}`"
+            )
+        };
+        let id = id.ok_or_else(absent)?;
         self.given(&wit_parser::Type::Id(id))
     }
 
-    fn operation(&mut self, function: &Function) -> Result<Operation, String> {
+    fn operation(&mut self, function: &Function) -> Result<Operation, Bilingual> {
         if function.kind != FunctionKind::Freestanding {
-            return Err("methods of resources and async functions are not supported".to_owned());
+            return Err(both!(
+                "methods of resources and async functions are not supported",
+                "不支持资源的方法与异步函数"
+            ));
         }
         let mut params = Vec::with_capacity(function.params.len());
         for param in &function.params {
-            let ty = self.given(&param.ty).map_err(|what| format!("parameter `{}`: {what}", param.name))?;
+            let ty = self.given(&param.ty).map_err(|what| {
+                what.around(
+                    |en| format!("parameter `{}`: {en}", param.name),
+                    |zh| format!("参数 `{}`：{zh}", param.name),
+                )
+            })?;
             params.push(Field::new(&param.name, "", ty));
         }
         let result = function.result.as_ref().map(|ty| self.given(ty)).transpose();
-        let result = result.map_err(|what| format!("result: {what}"))?;
+        let result = result.map_err(|what| what.around(|en| format!("result: {en}"), |zh| format!("结果：{zh}")))?;
         let (ok, err, returns_result) = match result.as_ref().map(Type::resolved) {
             Some(Type::Result(result)) => (result.ok.clone(), result.err.clone(), true),
             _ => (result, None, false),
@@ -135,16 +173,19 @@ impl<'a> Converter<'a> {
     }
 
     /// INVARIANT (bounded-types): whatever gets into a schema comes through here; each type was bounded as it was made.
-    fn given(&mut self, ty: &wit_parser::Type) -> Result<Type, String> {
+    fn given(&mut self, ty: &wit_parser::Type) -> Result<Type, Bilingual> {
         let made = self.make(ty, 0)?;
         self.nodes = self.nodes.saturating_add(made.nodes);
         if self.nodes > COMPONENT_TYPE_NODES {
-            return Err(format!("the types of all operations together are larger than {COMPONENT_TYPE_NODES} nodes"));
+            return Err(both!(
+                "the types of all operations together are larger than {COMPONENT_TYPE_NODES} nodes",
+                "所有操作的类型合计超过 {COMPONENT_TYPE_NODES} 个节点"
+            ));
         }
         Ok(made.ty)
     }
 
-    fn make(&mut self, ty: &wit_parser::Type, level: usize) -> Result<Made, String> {
+    fn make(&mut self, ty: &wit_parser::Type, level: usize) -> Result<Made, Bilingual> {
         use wit_parser::Type as Wit;
         let ty = match ty {
             Wit::Bool => Type::Bool,
@@ -160,20 +201,24 @@ impl<'a> Converter<'a> {
             Wit::F64 => Type::F64,
             Wit::Char => Type::Char,
             Wit::String => Type::String,
-            Wit::ErrorContext => return Err("error contexts are not supported".to_owned()),
+            Wit::ErrorContext => return Err(both!("error contexts are not supported", "不支持 error-context")),
             Wit::Id(id) => return self.make_defined(*id, level),
         };
         Ok(Made { ty, nodes: 1, depth: 1 })
     }
 
-    fn make_defined(&mut self, id: TypeId, level: usize) -> Result<Made, String> {
+    fn make_defined(&mut self, id: TypeId, level: usize) -> Result<Made, Bilingual> {
         if let Some(made) = self.made.get(&id) {
             return Ok(made.clone());
         }
         let def = self.resolve.types.get(id).filter(|_| level <= ALIAS_CHAIN);
-        let made = self.make_kind(def.ok_or("its type is nested too deeply")?, level + 1)?;
+        let too_deep = || both!("its type is nested too deeply", "类型嵌套过深");
+        let made = self.make_kind(def.ok_or_else(too_deep)?, level + 1)?;
         if made.nodes > TYPE_NODES || made.depth > TYPE_DEPTH {
-            return Err(format!("its type is deeper than {TYPE_DEPTH} or larger than {TYPE_NODES} nodes"));
+            return Err(both!(
+                "its type is deeper than {TYPE_DEPTH} or larger than {TYPE_NODES} nodes",
+                "类型深度超过 {TYPE_DEPTH}，或超过 {TYPE_NODES} 个节点"
+            ));
         }
         self.made.insert(id, made.clone());
         Ok(made)
@@ -189,7 +234,7 @@ impl<'a> Converter<'a> {
         shared
     }
 
-    fn make_kind(&mut self, def: &TypeDef, level: usize) -> Result<Made, String> {
+    fn make_kind(&mut self, def: &TypeDef, level: usize) -> Result<Made, Bilingual> {
         let name = self.text(def.name.as_deref().unwrap_or_default());
         let text: Arc<str> = docs(&def.docs).into();
         let owner = match def.owner {
@@ -204,7 +249,7 @@ impl<'a> Converter<'a> {
                 let mut fields = Vec::with_capacity(record.fields.len());
                 for field in &record.fields {
                     let ty = self.part(&field.ty, level, &mut size);
-                    let ty = ty.map_err(|what| format!("field `{}` of `{name}`: {what}", field.name))?;
+                    let ty = ty.map_err(|what| of_part("field", "字段", &field.name, &name, &what))?;
                     fields.push(Field::new(&field.name, docs(&field.docs), ty));
                 }
                 Type::Record(Arc::new(Record { name, docs: text, owner, fields }))
@@ -213,7 +258,7 @@ impl<'a> Converter<'a> {
                 let mut cases = Vec::with_capacity(variant.cases.len());
                 for case in &variant.cases {
                     let ty = case.ty.as_ref().map(|ty| self.part(ty, level, &mut size)).transpose();
-                    let ty = ty.map_err(|what| format!("case `{}` of `{name}`: {what}", case.name))?;
+                    let ty = ty.map_err(|what| of_part("case", "情形", &case.name, &name, &what))?;
                     cases.push(Case::new(&case.name, docs(&case.docs), ty));
                 }
                 Type::Variant(Arc::new(Variant { name, docs: text, owner, cases }))
@@ -229,7 +274,7 @@ impl<'a> Converter<'a> {
             TypeDefKind::Option(inner) => Type::Option(Arc::new(self.part(inner, level, &mut size)?)),
             TypeDefKind::List(inner) => Type::List(Arc::new(self.part(inner, level, &mut size)?)),
             TypeDefKind::Tuple(tuple) => {
-                let items: Result<Vec<Type>, String> =
+                let items: Result<Vec<Type>, Bilingual> =
                     tuple.types.iter().map(|ty| self.part(ty, level, &mut size)).collect();
                 Type::Tuple(items?.into())
             }
@@ -239,7 +284,7 @@ impl<'a> Converter<'a> {
                 Type::Result(Arc::new(ResultType { ok, err }))
             }
             TypeDefKind::Type(target) => return self.make_alias(target, level, name, text, owner),
-            kind => return Err(format!("types of kind `{}` are not supported", kind.as_str())),
+            kind => return Err(both!("types of kind `{}` are not supported", "不支持 `{}` 类型", kind.as_str())),
         };
         Ok(self.named_or_not(def, declared_by, ty, size))
     }
@@ -257,7 +302,7 @@ impl<'a> Converter<'a> {
         }
     }
 
-    fn part(&mut self, ty: &wit_parser::Type, level: usize, size: &mut Size) -> Result<Type, String> {
+    fn part(&mut self, ty: &wit_parser::Type, level: usize, size: &mut Size) -> Result<Type, Bilingual> {
         let made = self.make(ty, level)?;
         size.nodes = size.nodes.saturating_add(made.nodes);
         size.depth = size.depth.max(made.depth);
@@ -271,7 +316,7 @@ impl<'a> Converter<'a> {
         name: Arc<str>,
         docs: Arc<str>,
         owner: Arc<str>,
-    ) -> Result<Made, String> {
+    ) -> Result<Made, Bilingual> {
         let made = self.make(target, level)?;
         let semantic = common_type(&owner).then(|| Semantic::from_name(&name)).flatten();
         if let Some(semantic) = semantic {
@@ -280,7 +325,10 @@ impl<'a> Converter<'a> {
                 (Base::Text, Type::String) | (Base::S64, Type::S64) | (Base::S32, Type::S32) | (Base::U32, Type::U32)
             );
             if !fits {
-                return Err(format!("`{name}` of `{owner}` is not what the kernel knows by that name"));
+                return Err(both!(
+                    "`{name}` of `{owner}` is not what the kernel knows by that name",
+                    "`{owner}` 的 `{name}` 与本系统所知的同名类型不符"
+                ));
             }
         } else if docs.is_empty() {
             return Ok(made);
@@ -288,6 +336,13 @@ impl<'a> Converter<'a> {
         let alias = Alias { name, docs, owner, semantic, target: made.ty };
         Ok(Made { ty: Type::Alias(Arc::new(alias)), nodes: made.nodes + 1, depth: made.depth })
     }
+}
+
+fn of_part(en: &str, zh: &str, part: &str, whole: &str, what: &Bilingual) -> Bilingual {
+    what.around(
+        |what| format!("{en} `{part}` of `{whole}`: {what}"),
+        |what| format!("`{whole}` 的{zh} `{part}`：{what}"),
+    )
 }
 
 #[derive(Default)]

@@ -1,0 +1,127 @@
+//! A kernel with something of everything, and the people who ask it.
+
+use std::sync::LazyLock;
+
+use forecourt_schema::fixtures::Fixture;
+use forecourt_tests::ground::GROUP;
+use forecourt_tests::server::PASSWORD;
+use forecourt_tests::{Client, Ground};
+use serde_json::{Value, json};
+
+use super::state;
+
+/// Another group, in which the first one's people have nothing to say.
+pub(super) const OTHER: &str = "other";
+/// An operation with a parameter of every type there is. Its code traps: whoever reaches it was let through.
+const TYPES: &str = "
+package forecourt:types@0.1.0;
+
+/// Every type.
+interface all {
+    use forecourt:common/types@0.1.0.{vin, plate, mobile, resident-id, credit-code, money, percent, date, datetime, mileage, user-id, customer-id, file-ref, page-token, personal-text};
+
+    /// Why not.
+    variant error { other(string) }
+    /// Colours.
+    enum colour { red, dark-green }
+    /// Wishes.
+    flags wishes { fast, very-clean }
+    /// Somebody.
+    record person { name: string, age: option<u8> }
+    /// Forms.
+    variant form { plain, round(u32), named(person) }
+    /// Numbers.
+    record numbers { a: u8, b: s8, c: u16, d: s16, e: u32, f: s32, g: u64, h: s64, i: f32, j: f64 }
+    /// Papers.
+    record papers { vin: vin, plate: plate, mobile: mobile, id: resident-id, code: credit-code, day: date, at: datetime, user: user-id, customer: customer-id, file: file-ref, note: personal-text }
+    /// Amounts.
+    record amounts { money: money, percent: percent, mileage: mileage }
+
+    /// Takes all of it.
+    send: func(numbers: numbers, papers: papers, amounts: amounts, colour: colour, wishes: wishes, form: form, list: list<u8>, pair: tuple<string, bool>, letter: char, maybe: option<person>) -> result<_, error>;
+    /// Takes what a query string can hold.
+    check-plain: func(count: u32, sure: bool, text: option<string>, colour: option<colour>, page: option<page-token>) -> result<_, error>;
+}
+";
+
+/// The kernel and its people.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) ground: Ground,
+    /// The admin of the group.
+    pub(super) admin: Client,
+    /// The admin of the deployment.
+    pub(super) root: Client,
+    /// The admin of the other group.
+    pub(super) outsider: Client,
+    /// An advisor in the store.
+    pub(super) advisor: Client,
+    /// A session that is there to be ended.
+    pub(super) spare: Client,
+    /// The store.
+    pub(super) store: String,
+    /// The component with every type.
+    pub(super) types: Vec<u8>,
+    /// What could be read when it had begun.
+    before: Value,
+}
+
+/// The kernel that all these tests ask.
+pub(super) fn world() -> &'static World {
+    static WORLD: LazyLock<World> = LazyLock::new(|| {
+        let mut world = World::begin();
+        world.ground.server.own_folder();
+        world
+    });
+    &WORLD
+}
+
+impl World {
+    pub(super) fn begin() -> Self {
+        let ground = Ground::begin();
+        let client = ground.server.client();
+        let root = client.sign_in(None, "root", PASSWORD);
+        let place = ground.place_with_guests();
+        let (store, admin) = (place.store.clone(), place.admin.clone());
+        let advisor = place.user("advisor");
+        for area in ["parts", "repair"] {
+            place.enable(area, area, "0.1.0").ok();
+        }
+        admin.post(&format!("/v1/groups/{GROUP}/stores"), &json!({ "id": "empty", "name": "空店" })).ok();
+        let group = json!({ "id": OTHER, "name": "另一集团", "admin": { "user": "boss", "name": "Boss", "password": PASSWORD } });
+        root.post("/v1/groups", &group).ok();
+        let outsider = client.sign_in(Some(OTHER), "boss", PASSWORD);
+        outsider.post(&format!("/v1/groups/{OTHER}/stores"), &json!({ "id": "far", "name": "Far" })).ok();
+        let chief = json!([{ "role": "deployment-admin" }]);
+        root.post("/v1/users", &json!({ "id": "deputy", "name": "Deputy", "password": PASSWORD, "roles": chief })).ok();
+        let user = json!({ "id": "li.wei", "name": "李伟", "password": PASSWORD, "roles": [{ "role": "tech", "store": store }] });
+        admin.post(&format!("/v1/groups/{GROUP}/users"), &user).ok();
+        let spare = client.sign_in(Some(GROUP), "li.wei", PASSWORD);
+        let types = Fixture::new("types", "0.1.0", "export forecourt:types/all@0.1.0;").package(TYPES).build();
+        let plugins = format!("/v1/groups/{GROUP}/plugins");
+        admin.send("POST", &plugins, Some("application/wasm"), &types).unwrap().ok();
+        let enabled = json!({ "plugin": "types", "version": "0.1.0" });
+        admin.put(&format!("{plugins}/types/versions/0.1.0/grants"), &json!({ "all_requested": true })).ok();
+        admin.put(&format!("/v1/groups/{GROUP}/modules/types"), &enabled).ok();
+        advisor.call(&store, "probe/effects/act", &json!({ "note": "first", "ending": "succeed" })).ok();
+        advisor.call(&store, "probe/accounts/open", &json!({ "account": "a", "balance": 100 })).ok();
+        let mut world = Self { ground, admin, root, outsider, advisor, spare, store, types, before: Value::Null };
+        world.before = state::read(&world);
+        world
+    }
+
+    /// Nothing that can be read is other than at the beginning.
+    #[track_caller]
+    pub(super) fn unchanged(&self) {
+        let now = state::read(self);
+        for (name, before) in self.before.as_object().unwrap() {
+            assert_eq!(&now[name], before, "{name}");
+        }
+        assert_eq!(self.ground.server.client().get("/readyz").status, 200);
+    }
+
+    /// Somebody who has not signed in.
+    pub(super) fn nobody(&self) -> Client {
+        self.ground.server.client()
+    }
+}
