@@ -228,6 +228,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn calls_of_one_plugin_keep_a_group_s_commits_out_one_at_a_time() {
+        let admission = Admission::new();
+        let (here, plugin, other) = (scope("s1"), PluginName::new("p").unwrap(), PluginName::new("q").unwrap());
+        let seats = fill(&admission, &here, &plugin).await;
+        let mut stranger = admission.root().await.unwrap();
+        admission.sit(&mut stranger, &here, &other).unwrap();
+        let until = Instant::now() + wait_for_root();
+        let first = seats[0].alone(until).await.unwrap();
+        let mut second = Box::pin(seats[1].alone(until));
+        assert!(futures::poll!(second.as_mut()).is_pending());
+        stranger.alone(until).await.unwrap();
+        drop(first);
+        assert!(second.await.unwrap().is_some());
+    }
+
+    #[tokio::test]
     async fn maintenance_leaves_calls_alone_and_is_left_alone_by_them() {
         let admission = Admission::new();
         let mut seats = Vec::new();

@@ -9,6 +9,7 @@
 
 mod bad_input;
 mod commands;
+mod commits;
 mod edges;
 mod floor;
 mod guarded;

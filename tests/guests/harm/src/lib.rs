@@ -83,8 +83,13 @@ fn grow() {
 }
 
 fn spin() {
+    work(u32::MAX);
+}
+
+/// So many million steps of work that comes to nothing.
+pub fn work(millions: u32) {
     let mut x = 1u64;
-    for at in 0..u64::MAX {
+    for at in 0..u64::from(millions) * 1_000_000 {
         x = black_box(x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(at));
     }
 }

@@ -31,6 +31,14 @@ impl Guest for Probe {
         Ok(counter.total)
     }
 
+    fn bump_slowly(counter: String, millions: u32) -> Result<i64, Error> {
+        let mut counter = read(&counter)?;
+        harm::work(millions);
+        counter.total += 1;
+        COUNTERS.put(&counter.id, &counter)?;
+        Ok(counter.total)
+    }
+
     fn tally(counter: String, n: i64) -> Result<(), Error> {
         add(&counter, "total", n)
     }
