@@ -22,6 +22,7 @@ pub mod client;
 pub mod ground;
 pub mod guests;
 pub mod log;
+pub mod mutation;
 pub mod random;
 pub mod server;
 pub mod tree;

@@ -92,6 +92,11 @@ impl Folder {
         copy
     }
 
+    /// Whether something of this name lies in it.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.path().join(name).exists()
+    }
+
     fn log(&self) -> PathBuf {
         self.0.path().join("e2e.log")
     }

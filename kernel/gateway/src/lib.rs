@@ -6,7 +6,8 @@
 //!
 //! Invariants:
 //! - INVARIANT (bounded-requests): every connection, head, body and nesting of JSON has a limit and a time within which it must have been read.
-//! - INVARIANT (explained-refusals): every answer that is no success is a problem of the one table, in the reader's language.
+//! - INVARIANT (explained-refusals): every answer that is no success is a problem of the one table, in the reader's language; what can't be read as
+//!   HTTP is told in English.
 //! - INVARIANT (told-to-members): to someone outside a group, what exists in it and what does not are refused in the same words.
 //! - INVARIANT (no-secrets-logged): the log has no body, query string, token or cookie.
 //! - INVARIANT (own-origin): a cookie alone moves nothing unless the browser says that the request comes from a page of this origin.
@@ -18,7 +19,10 @@ mod audit;
 mod body;
 mod call;
 mod credentials;
+mod explained;
 mod fields;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod health;
 mod language;
 mod mapping;

@@ -81,7 +81,7 @@ fn leaves_body(problem: &Problem) -> bool {
         || name == table::METHOD_NOT_ALLOWED.name
 }
 
-fn finish(app: &App, asked: &Circumstances, response: &mut Response) {
+pub(crate) fn finish(app: &App, asked: &Circumstances, response: &mut Response) {
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, header_value(&asked.request_id));
     for (name, value) in HEADERS {

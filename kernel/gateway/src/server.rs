@@ -22,11 +22,12 @@ use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use crate::app::{App, GatewayOptions};
+use crate::explained::Explained;
 use crate::request::Peer;
 use crate::routes::of_app;
 
 /// Bytes of a request's first line and headers.
-const HEAD_BYTES: usize = 32 * 1024;
+pub(crate) const HEAD_BYTES: usize = 32 * 1024;
 /// How long to wait where the system gives no more connections, such as for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -53,7 +54,7 @@ pub async fn serve(
         let (app, router, watcher) = (app.clone(), router.clone(), graceful.watcher());
         connections.spawn(async move {
             let _guards = (permit, app.connected());
-            connection(stream, peer, router, watcher).await;
+            connection(stream, peer, app, router, watcher).await;
         });
     }
     drop(listener);
@@ -83,7 +84,7 @@ async fn accept(
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, watcher: Watcher) {
+async fn connection(stream: TcpStream, peer: SocketAddr, app: App, router: Router, watcher: Watcher) {
     // Answers are written whole; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |mut request: Request<Incoming>| {
@@ -95,7 +96,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, watcher
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_millis(limits::REQUEST_READ_MS))
         .max_header_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Explained::new(stream, app, peer)), service);
     if let Err(error) = watcher.watch(serving).await {
         tracing::debug!(%peer, %error, "a connection ended early");
     }

@@ -42,6 +42,10 @@ problems! {
         en: "The body is not JSON", "the body can't be read as JSON: {reason}";
         zh: "请求正文不是 JSON", "无法将请求正文解析为 JSON：{reason}";
     }
+    NOT_HTTP "not-http" 400 {
+        en: "This is not HTTP", "the head of the request can't be read";
+        zh: "不是 HTTP 请求", "无法读取请求头";
+    }
     BROKEN_BODY "broken-body" 400 {
         en: "The body broke off", "the body ended before it was complete";
         zh: "请求正文中断", "请求正文在传完之前中断";
@@ -186,6 +190,10 @@ problems! {
         en: "The body is too large", "a body has at most {max} bytes here";
         zh: "请求正文过大", "此处请求正文最多 {max} 字节";
     }
+    ADDRESS_TOO_LONG "address-too-long" 414 {
+        en: "The address is too long", "send what is long in the body";
+        zh: "请求地址过长", "请将较长的内容放入请求正文";
+    }
     UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" 415 {
         en: "Another content type is needed", "send the body as `{expected}`";
         zh: "内容类型不支持", "请以 `{expected}` 发送请求正文";
@@ -209,6 +217,10 @@ problems! {
     THROTTLED "throttled" 429 {
         en: "Too many failed sign-ins", "try again in {seconds} seconds";
         zh: "登录失败次数过多", "请在 {seconds} 秒后重试";
+    }
+    HEAD_TOO_LARGE "head-too-large" 431 {
+        en: "The head is too large", "the address and the header fields have at most {max} bytes together, and the fields are at most 100";
+        zh: "请求头过大", "请求地址与各字段合计最多 {max} 字节，字段最多 100 个";
     }
     TRAP "trap" 500 {
         en: "The plugin failed", "the plugin `{plugin}` failed; nothing was changed. The operator finds the reason in the log under the request id";

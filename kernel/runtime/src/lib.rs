@@ -26,6 +26,8 @@ mod engine;
 mod error;
 mod fault;
 pub mod floor;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod host;
 mod idempotency;
 mod invoke;

@@ -25,6 +25,8 @@ mod envelope;
 mod error;
 mod files;
 mod folder;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod health;
 #[cfg(test)]
 mod history;

@@ -69,7 +69,7 @@ fn rows(folder: &Folder) -> BTreeMap<Bytes, (Vec<u8>, Value)> {
         engine.close().await.unwrap();
         rows
     });
-    rows.into_iter().map(|(key, value)| (key, without_times(&value))).collect()
+    rows.value.into_iter().map(|(key, value)| (key, without_times(&value))).collect()
 }
 
 /// What precedes a value's JSON, and the JSON.

@@ -7,11 +7,13 @@
     reason = "what fails in a test's own words fails the test"
 )]
 
+mod bad_arguments;
 mod bad_input;
 mod commands;
 mod commits;
 mod edges;
 mod floor;
+mod fuzz;
 mod guarded;
 mod history;
 mod hostile;

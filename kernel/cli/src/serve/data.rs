@@ -34,6 +34,9 @@ impl<'a> DataFolder<'a> {
     /// What to tell someone whose folder is empty.
     pub(crate) fn not_begun(&self) -> Failure {
         let path = self.0.display();
+        if self.0.exists() && !self.0.is_dir() {
+            return Failure::new(Exit::Data, format!("`{path}` is no folder: name the data folder by --data"));
+        }
         Failure::new(
             Exit::Data,
             format!(

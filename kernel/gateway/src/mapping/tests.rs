@@ -133,7 +133,10 @@ fn problems<E: Into<Problem>>(cases: Vec<(E, &'static str)>) -> Vec<(Problem, &'
 }
 
 /// Problems that no crate below knows of. Tests of this crate reach each of them.
-const OF_THE_GATEWAY: [&str; 8] = [
+const OF_THE_GATEWAY: [&str; 11] = [
+    "not-http",
+    "address-too-long",
+    "head-too-large",
     "malformed-json",
     "broken-body",
     "invalid-idempotency-key",

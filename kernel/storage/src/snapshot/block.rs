@@ -119,7 +119,8 @@ pub(super) fn read(bytes: &Bytes, name: u64, number: u32) -> Option<Block> {
     let mut body = bytes.slice(BLOCK_HEAD_BYTES..BLOCK_HEAD_BYTES + length);
     if rows == 0 {
         let mut take = || body.try_get_u64_le().ok();
-        return Some(Block::Foot(Foot { end: take()?, rows: take()?, blocks: take()? }));
+        let foot = Foot { end: take()?, rows: take()?, blocks: take()? };
+        return body.is_empty().then_some(Block::Foot(foot));
     }
     let rows = (0..rows).map(|_| row(&mut body)).collect::<Option<Vec<_>>>()?;
     body.is_empty().then_some(Block::Rows(rows))

@@ -7,6 +7,8 @@
 //! INVARIANT (two-ways-back): a segment of the log is removed only when `SNAPSHOTS_KEPT` snapshot files that begin behind it are on disk and were read back.
 
 mod block;
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 mod keeper;
 mod reader;
 mod writer;

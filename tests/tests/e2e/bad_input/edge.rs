@@ -46,6 +46,7 @@ fn heads_that_are_none_are_refused() {
             "{head:?}: {}",
             heard.text()
         );
+        assert!(heard.is_explained(), "{head:?}: {}", heard.text());
     }
     let long = "x".repeat(70_000);
     let many: String = (0..200).map(|at| format!("h{at}: 1\r\n")).collect();

@@ -222,7 +222,7 @@ fn of_stores(world: &World) -> Vec<Example> {
         query: None,
         ..example("GET", in_store, admin, &[store, "probe", "effects", "list-notes"])
     };
-    let required = &["numbers", "papers", "amounts", "colour", "wishes", "form", "list", "pair", "letter"];
+    let required = &["numbers", "papers", "amounts", "colour", "wishes", "form", "counts", "pair", "letter"];
     vec![
         notes,
         example("POST", in_store, admin, &[store, "probe", "effects", "act"]).body(act, &["note", "ending"]),
@@ -241,7 +241,7 @@ pub(super) fn everything() -> Value {
         },
         "amounts": { "money": -1, "percent": 10_000, "mileage": 0 },
         "colour": "dark_green", "wishes": ["fast"], "form": { "named": { "name": "x", "age": 7 } },
-        "list": [0, 255], "pair": ["x", true], "letter": "京", "maybe": null,
+        "counts": [0, 65_535], "pair": ["x", true], "letter": "京", "maybe": null,
     })
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Commands are sent by people who may not give them, so that one that is still good after all is refused too. `FORECOURT_FLOOD` sets how many.
 
+use forecourt_tests::mutation::{mutate, pick};
 use forecourt_tests::random::Seeded;
 
 use super::examples::{self, Example};
@@ -85,37 +86,6 @@ struct Tokens {
     outsider: String,
 }
 
-fn pick(random: &mut Seeded, length: usize) -> usize {
-    usize::try_from(random.below(length.max(1) as u64)).unwrap()
-}
-
-fn mutate(random: &mut Seeded, request: &mut Vec<u8>, other: &[u8]) {
-    let at = pick(random, request.len());
-    let end = (at + pick(random, 40)).min(request.len());
-    match random.below(7) {
-        0 => request[at] ^= 1 << random.below(8),
-        1 => request[at] = u8::try_from(random.below(256)).unwrap(),
-        2 => drop(request.drain(at..end)),
-        3 => {
-            let piece = PIECES[pick(random, PIECES.len())];
-            request.splice(at..at, piece.bytes());
-        }
-        4 => {
-            let part = request[at..end].to_vec();
-            request.splice(at..at, part);
-        }
-        5 => {
-            let from = pick(random, other.len());
-            let part = other[from..(from + pick(random, 60)).min(other.len())].to_vec();
-            request.splice(at..end, part);
-        }
-        _ => request.truncate(at),
-    }
-    if request.is_empty() {
-        request.push(b'\n');
-    }
-}
-
 #[test]
 fn requests_made_wrong_by_chance_fail_nothing() {
     let world = World::begin();
@@ -137,7 +107,7 @@ fn requests_made_wrong_by_chance_fail_nothing() {
         let mut request = good[pick(&mut random, good.len())].clone();
         let other = &good[pick(&mut random, good.len())];
         for _ in 0..=random.below(4) {
-            mutate(&mut random, &mut request, other);
+            mutate(&mut random, &mut request, other, PIECES);
         }
         let heard = exchange(&world.ground.server, &request);
         for status in heard.statuses() {

@@ -27,6 +27,17 @@ impl Heard {
     }
 }
 
+impl Heard {
+    /// Each refusal is a problem, and says under which id it is logged.
+    pub(super) fn is_explained(&self) -> bool {
+        let text = self.text().to_ascii_lowercase();
+        let count = |what: &str| text.matches(what).count();
+        let refusals = self.statuses().iter().filter(|status| **status >= 400).count();
+        count("content-type: application/problem+json") == refusals
+            && count("x-request-id: ") == self.statuses().iter().filter(|status| **status >= 200).count()
+    }
+}
+
 pub(super) fn connect(server: &Server) -> TcpStream {
     let stream = TcpStream::connect(server.url().trim_start_matches("http://")).unwrap();
     stream.set_read_timeout(Some(HANG)).unwrap();

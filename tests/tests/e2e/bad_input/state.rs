@@ -7,13 +7,14 @@ use serde_json::{Map, Value, json};
 use super::world::{OTHER, World};
 
 /// Lists of records, each with its arguments.
-const RECORDS: [(&str, &str); 8] = [
+const RECORDS: [(&str, &str); 9] = [
     ("probe/effects/list-notes", "{\"limit\": 0}"),
     ("probe/holds/list-holds", "{}"),
     ("probe/holds/list-wishes", "{}"),
     ("probe/accounts/list-accounts", "{}"),
     ("probe/accounts/list-transfers", "{}"),
-    ("parts/reservations/list-reservations", "{}"),
+    ("parts/catalogue/list-parts", "{}"),
+    ("parts/stock/list-levels", "{}"),
     ("repair/orders/list-orders", "{}"),
     ("repair/price-list/list-operations", "{}"),
 ];

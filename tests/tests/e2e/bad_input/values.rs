@@ -153,8 +153,8 @@ fn cases_flags_lists_and_tuples_keep_their_shape() {
         ("/form", "/form/round", &[json!({ "round": "x" }), json!({ "round": -1 }), json!({ "round": null })]),
         ("/form", "/form/named/name", &[json!({ "named": {} }), json!({ "named": { "name": 1 } })]),
         ("/form", "/form/named/more", &[json!({ "named": { "name": "x", "more": 1 } })]),
-        ("/list", "/list", &[json!({}), json!("AAA"), json!(1), json!(null)]),
-        ("/list", "/list/2", &[json!([0, 1, 256]), json!([0, 1, -1]), json!([0, 1, null]), json!([0, 1, [2]])]),
+        ("/counts", "/counts", &[json!({}), json!("AAA"), json!(1), json!(null)]),
+        ("/counts", "/counts/2", &[json!([0, 1, 65_536]), json!([0, 1, -1]), json!([0, 1, null]), json!([0, 1, [2]])]),
         ("/pair", "/pair", &[json!([]), json!(["x"]), json!(["x", true, 1]), json!({ "0": "x" }), json!(null)]),
         ("/pair", "/pair/1", &[json!(["x", 1]), json!(["x", "true"]), json!(["x", null])]),
         ("/letter", "/letter", &[json!(""), json!("ab"), json!("京京"), json!(1), json!(null), json!(["a"])]),
@@ -175,7 +175,7 @@ fn cases_flags_lists_and_tuples_keep_their_shape() {
 fn of_many_wrong_fields_some_are_named() {
     let example = example();
     let list: Vec<Value> = (0..100_000).map(|_| json!(-1)).collect();
-    let problem = with(&example, "/list", json!(list)).is(400, "invalid-fields");
+    let problem = with(&example, "/counts", json!(list)).is(400, "invalid-fields");
     let named = problem["errors"].as_array().unwrap().len();
     assert!((2..=forecourt_schema::limits::FIELD_ERRORS).contains(&named), "{named}");
     world().unchanged();

@@ -38,7 +38,7 @@ interface all {
     record amounts { money: money, percent: percent, mileage: mileage }
 
     /// Takes all of it.
-    send: func(numbers: numbers, papers: papers, amounts: amounts, colour: colour, wishes: wishes, form: form, list: list<u8>, pair: tuple<string, bool>, letter: char, maybe: option<person>) -> result<_, error>;
+    send: func(numbers: numbers, papers: papers, amounts: amounts, colour: colour, wishes: wishes, form: form, counts: list<u16>, pair: tuple<string, bool>, letter: char, maybe: option<person>) -> result<_, error>;
     /// Takes what a query string can hold.
     check-plain: func(count: u32, sure: bool, text: option<string>, colour: option<colour>, page: option<page-token>) -> result<_, error>;
 }
