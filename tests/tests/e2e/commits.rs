@@ -9,7 +9,8 @@ use forecourt_base::{Area, GroupId, OsRandom, Scope, StoreId, SystemClock, UserI
 use forecourt_registry::Approval;
 use forecourt_runtime::{Acting, Answer, Call, CallError, Compiler, Kernel, KernelOptions};
 use forecourt_storage::{
-    Bytes, Commit, Direction, Engine, ExclusiveGuard, MemoryEngine, Position, RawRow, RowRange, Snapshot, StorageError,
+    AtPosition, Bytes, Commit, Direction, Engine, ExclusiveGuard, MemoryEngine, Position, RawRow, RowRange, Snapshot,
+    StorageError,
 };
 use forecourt_tests::guests;
 use serde_json::{Value, json};
@@ -49,7 +50,7 @@ impl Engine for Fated {
         self.engine.snapshot()
     }
 
-    async fn get(&self, snapshot: &Snapshot, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+    async fn get(&self, snapshot: &Snapshot, key: &[u8]) -> Result<AtPosition<Option<Bytes>>, StorageError> {
         self.engine.get(snapshot, key).await
     }
 
@@ -63,7 +64,7 @@ impl Engine for Fated {
         range: &RowRange,
         direction: Direction,
         limit: usize,
-    ) -> Result<Vec<RawRow>, StorageError> {
+    ) -> Result<AtPosition<Vec<RawRow>>, StorageError> {
         self.engine.range(snapshot, range, direction, limit).await
     }
 
