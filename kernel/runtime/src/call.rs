@@ -351,6 +351,7 @@ impl Root {
         target: &Target,
         params: &[Val],
     ) -> Result<(Transaction, Option<Val>), CallError> {
+        transaction.bound_reads(transaction.usage().bytes_read.saturating_add(budget.bounds.read_bytes));
         let savepoint = transaction.savepoint();
         let numbers = std::mem::take(&mut self.numbers);
         let pace = budget.pace();

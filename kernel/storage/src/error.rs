@@ -63,6 +63,12 @@ pub enum StorageError {
         /// The greatest size.
         bytes_max: usize,
     },
+    /// A range holds more than the transaction may still read.
+    #[error("the transaction reads more than the {bytes_max} bytes that it may")]
+    TooMuchRead {
+        /// What it may read in all.
+        bytes_max: usize,
+    },
     /// `add` met a value that is no JSON object, or a field that is no integer.
     #[error("field `{field}` cannot be added to: the record is no object or the field no integer")]
     NotAnInteger {

@@ -58,6 +58,7 @@ impl CallState {
             }
             Err(StorageError::ReadOnly) => Ok(Err(storage::Error::ReadOnly)),
             Err(StorageError::NotFound) => Ok(Err(storage::Error::NotFound)),
+            Err(StorageError::TooMuchRead { .. }) => Err(Abort::Limit("TREE_READ_BYTES")),
             Err(error) => Err(error.into()),
         }
     }

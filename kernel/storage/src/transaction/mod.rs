@@ -76,6 +76,8 @@ pub struct Transaction {
     reads: ReadSet,
     writes: WriteSet,
     usage: Usage,
+    /// What ranges may bring `usage.bytes_read` to.
+    bytes_read_max: usize,
     conflicted: bool,
     /// Records that an addition found there before it was rolled back or replaced. To have found them is an observation, which outlives it.
     found: Vec<Bytes>,
@@ -96,6 +98,7 @@ impl Transaction {
             reads: ReadSet::default(),
             writes: WriteSet::default(),
             usage: Usage::default(),
+            bytes_read_max: usize::MAX,
             conflicted: false,
             found: Vec::new(),
         })

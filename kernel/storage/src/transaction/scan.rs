@@ -42,10 +42,16 @@ struct Found {
 }
 
 impl Transaction {
+    /// From now on a scan or query fails, rather than gather more, once the transaction has read so many bytes of values in all: one page of large
+    /// records would otherwise be in memory before anybody could count it.
+    pub fn bound_reads(&mut self, bytes_read_max: usize) {
+        self.bytes_read_max = bytes_read_max;
+    }
+
     /// The first `limit` records of the range.
     ///
     /// # Errors
-    /// [`StorageError::Conflict`], [`StorageError::BadRange`], errors of the disk.
+    /// [`StorageError::Conflict`], [`StorageError::BadRange`], [`StorageError::TooMuchRead`], errors of the disk.
     pub async fn scan(
         &mut self,
         space: &Space,
@@ -67,11 +73,11 @@ impl Transaction {
         let mut rows = Rows { items: Vec::with_capacity(found.rows.len()), more: found.next.is_some() };
         for (row, base) in found.rows {
             if let Some(value) = self.scanned(space, &row, base).await? {
+                self.count_row(&value)?;
                 let key = Self::record_key(space, &row);
                 rows.items.push(Row { cursor: key.clone(), key, value });
             }
         }
-        self.count_rows(&rows);
         Ok(rows)
     }
 
@@ -79,7 +85,7 @@ impl Transaction {
     /// range is given once for each.
     ///
     /// # Errors
-    /// [`StorageError::Conflict`], [`StorageError::BadRange`], errors of the disk.
+    /// [`StorageError::Conflict`], [`StorageError::BadRange`], [`StorageError::TooMuchRead`], errors of the disk.
     pub async fn query(
         &mut self,
         space: &Space,
@@ -107,15 +113,19 @@ impl Transaction {
                 index::record_key(&cursor).ok_or_else(|| StorageError::corrupt("an index entry has no known form"))?;
             let value = self.current(space, &space.record(&key)?).await?;
             let value = value.ok_or_else(|| StorageError::corrupt("an index entry names no record"))?;
+            self.count_row(&value)?;
             rows.items.push(Row { key, value, cursor });
         }
-        self.count_rows(&rows);
         Ok(rows)
     }
 
-    fn count_rows(&mut self, rows: &Rows) {
-        self.usage.rows_read += rows.items.len();
-        self.usage.bytes_read += rows.items.iter().map(|row| row.value.len()).sum::<usize>();
+    fn count_row(&mut self, value: &Bytes) -> Result<(), StorageError> {
+        self.usage.rows_read += 1;
+        self.usage.bytes_read += value.len();
+        if self.usage.bytes_read > self.bytes_read_max {
+            return Err(StorageError::TooMuchRead { bytes_max: self.bytes_read_max });
+        }
+        Ok(())
     }
 
     /// Notes what of a range was read: up to where the reading stopped, or all of it when it failed.

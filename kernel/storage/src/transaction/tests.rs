@@ -138,6 +138,35 @@ async fn a_read_of_what_has_changed_is_refused_at_once_and_so_is_all_that_follow
 }
 
 #[tokio::test]
+async fn a_range_stops_where_the_transaction_has_read_what_it_may() {
+    let engine = MemoryEngine::new();
+    let s = &space();
+    let large = "x".repeat(2 * STORAGE_CHUNK_BYTES);
+    let mut tx = begin(&engine);
+    for (n, key) in (0..).zip(["a", "b", "c", "d"]) {
+        tx.put(s, key.as_bytes(), large.clone(), vec![entry(n)]).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let bounded = |records: usize| {
+        let mut tx = begin(&engine);
+        tx.bound_reads(records * large.len());
+        tx
+    };
+    let all = IndexRange { equal: vec![], lower: std::ops::Bound::Unbounded, upper: std::ops::Bound::Unbounded };
+    let mut tx = bounded(4);
+    assert_eq!(tx.scan(s, &KeyRange::all(), Direction::Forward, 10).await.unwrap().items.len(), 4);
+    for query in [false, true] {
+        let mut tx = bounded(1);
+        let read = match query {
+            false => tx.scan(s, &KeyRange::all(), Direction::Forward, 10).await,
+            true => tx.query(s, "n", &all, Direction::Forward, 10, None).await,
+        };
+        assert!(matches!(read, Err(StorageError::TooMuchRead { bytes_max }) if bytes_max == large.len()), "{read:?}");
+        assert_eq!(tx.usage().rows_read, 2, "what lies behind is not gathered");
+    }
+}
+
+#[tokio::test]
 async fn a_savepoint_takes_writes_back_but_neither_reads_nor_usage() {
     let engine = with(&[("a", "1"), ("gone", "1")]).await;
     let s = &space();
