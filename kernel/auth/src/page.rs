@@ -18,6 +18,17 @@ pub struct PageRequest {
 }
 
 impl PageRequest {
+    /// Checks that the only page of a list that has one is asked for.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] where another one is: there is none to go on from.
+    pub fn is_whole(&self) -> Result<(), AuthError> {
+        match self.after {
+            None => Ok(()),
+            Some(_) => Err(no_token()),
+        }
+    }
+
     pub(crate) fn rows(&self) -> Result<usize, AuthError> {
         match self.limit {
             None => Ok(limits::PAGE_ROWS_DEFAULT),
@@ -38,7 +49,7 @@ impl PageRequest {
             Some((tag, key)) if *tag == list as u8 && (1..=limits::RECORD_KEY_BYTES).contains(&key.len()) => {
                 Ok(Some(key.to_vec()))
             }
-            _ => Err(AuthError::rule("after", "is not the `next` of a page of this list", "不是此列表某一页的 `next`")),
+            _ => Err(no_token()),
         }
     }
 }
@@ -50,6 +61,10 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Asks for the page that follows; none at the end.
     pub next: Option<String>,
+}
+
+fn no_token() -> AuthError {
+    AuthError::rule("after", "is not the `next` of a page of this list", "不是此列表某一页的 `next`")
 }
 
 /// What is listed. Each kind of list knows its own tokens, so that none goes on where another stopped.

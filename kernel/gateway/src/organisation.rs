@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use forecourt_auth::{Acting, AuthError, FirstAdmin, Names, NewGroup, NewStore, Page, Principal, Store};
-use forecourt_base::{Bilingual, GroupId, StoreId, UserId};
+use forecourt_auth::{Acting, AuthError, FirstAdmin, Names, NewGroup, NewStore, Page, PageRequest, Principal, Store};
+use forecourt_base::{GroupId, StoreId, UserId};
 use forecourt_storage::{Mode, Transaction};
 use serde::Deserialize;
 
@@ -102,11 +102,7 @@ pub(crate) async fn list_stores(
 ) -> Result<Response, Problem> {
     let own = principal.group.as_ref() == Some(&group);
     let stores = if own && principal.roles.iter().all(|(_, store)| store.is_some()) {
-        // All of them are one page, so there is none to go on from.
-        if page.after.is_some() {
-            let rule = Bilingual::fixed("is not the `next` of a page of this list", "不是此列表某一页的 `next`");
-            return Err(AuthError::Invalid { field: "after", rule }.into());
-        }
+        PageRequest::from(page).is_whole()?;
         Page { items: own_stores(&app, &principal, &group).await?, next: None }
     } else {
         let acting = Acting { principal: &principal, request_id: &asked.request_id };

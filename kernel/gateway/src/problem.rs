@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use axum::extract::Path;
 use axum::http::header::{ALLOW, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -12,6 +11,7 @@ use forecourt_schema::FieldError;
 use serde_json::{Map, Value, json};
 
 use crate::language::Language;
+use crate::query::Segments;
 use crate::request::{Circumstances, header_value};
 use crate::table::{self, Kind, Text};
 
@@ -236,7 +236,7 @@ impl IntoResponse for Problem {
 }
 
 /// `GET /problems/{name}`: what a problem's `type` leads to.
-pub(crate) async fn explain(Path(name): Path<String>) -> Result<Response, Problem> {
+pub(crate) async fn explain(Segments(name): Segments<String>) -> Result<Response, Problem> {
     let kind = table::ALL.iter().find(|kind| kind.name == name).ok_or_else(|| Problem::new(&table::UNKNOWN_PATH))?;
     let both = |text: Text| json!({ "en": text.en, "zh-CN": text.zh });
     let body = json!({

@@ -10,7 +10,7 @@
 //! - INVARIANT (bounded-types): every type in a [`PluginSchema`] is bounded in depth and in its size as a tree.
 //! - INVARIANT (mapped-operations): every key of a manifest's `[roles]` names one exported operation.
 //! - INVARIANT (canonical-forms): `normalise` answers values that `check` accepts, and leaves those that `check` accepts as they are, but for 64-bit
-//!   integers, which may be numbers or text and mean the same.
+//!   integers, which may be numbers or text, and absent options, which may be null or not there.
 #![deny(missing_docs)]
 
 mod check;

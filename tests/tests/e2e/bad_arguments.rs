@@ -52,7 +52,8 @@ const CASES: &[(&[&str], i32, &str)] = &[
     (&["store", "add", "BJ"], 2, "`BJ` is not a store id"),
     (&["plugins", "--url", "https://kernel.example"], 2, "begins with http://"),
     (&["plugins", "--url", "nonsense"], 2, "`nonsense`"),
-    (&["plugins", "--url", "http://"], 4, "http://"),
+    (&["plugins", "--url", "http://"], 2, "http://"),
+    (&["plugins"], 4, "http://127.0.0.1:9"),
     (&["limits", "--format", "xml"], 2, "xml"),
 ];
 

@@ -58,9 +58,17 @@ pub(crate) async fn put_group(
     for role in role::built_in() {
         tx.put_json(&roles, role.name.as_str().as_bytes(), &role, Vec::new()).await?;
     }
-    let record = build_user(admin.as_user(role::GROUP_ADMIN)?, hash, now)?;
+    let record = build_user(admin.as_user(role::GROUP_ADMIN)?, hash, now).map_err(of_admin)?;
     put_user(auth, tx, trail, Some(&group.id), &record).await?;
     Ok(group)
+}
+
+/// The group has fields of the same names, so the admin's are told apart.
+fn of_admin(error: AuthError) -> AuthError {
+    match error {
+        AuthError::Invalid { field: "name", rule } => AuthError::Invalid { field: "admin/name", rule },
+        other => other,
+    }
 }
 
 impl Auth {
@@ -90,6 +98,7 @@ impl Auth {
                 page::list(tx, &self.spaces.groups, List::Groups, page).await
             });
         };
+        page.is_whole()?;
         inspect!(self, acting, What::belonging("list-groups", Some(&own)), |tx| {
             let group = tx.get_json(&self.spaces.groups, own.group.as_str().as_bytes()).await?;
             Ok(Page { items: group.into_iter().collect(), next: None })

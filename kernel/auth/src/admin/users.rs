@@ -406,7 +406,7 @@ impl Auth {
     /// Ends all of a user's sessions; says how many there were. Users may end their own.
     ///
     /// # Errors
-    /// Those of every action.
+    /// [`AuthError::Unknown`] and those of every action.
     pub async fn revoke_sessions(
         &self,
         acting: Acting<'_>,
@@ -421,6 +421,9 @@ impl Auth {
         };
         administer!(self, acting, what, |tx, trail, _now| {
             trail.note(user.as_str());
+            if load_user(tx, group, Some(user)).await?.is_none() {
+                return Err(AuthError::unknown("user", user));
+            }
             self.end_sessions(tx, group, user).await
         })
     }

@@ -38,7 +38,7 @@ fn refused(errors: &[FieldError]) {
     }
 }
 
-/// A value with every integer as text of one form: 64-bit ones may be numbers or text, which mean the same.
+/// A value in the one form that matters: 64-bit integers may be numbers or text, absent options null or not there, and mean the same.
 fn exact(value: &Value) -> Value {
     let integer = match value {
         Value::Number(number) => number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from)),
@@ -48,7 +48,10 @@ fn exact(value: &Value) -> Value {
     match (integer, value) {
         (Some(integer), _) => integer.to_string().into(),
         (None, Value::Array(items)) => items.iter().map(exact).collect(),
-        (None, Value::Object(fields)) => fields.iter().map(|(name, value)| (name.clone(), exact(value))).collect(),
+        (None, Value::Object(fields)) => {
+            let given = fields.iter().filter(|(_, value)| !value.is_null());
+            given.map(|(name, value)| (name.clone(), exact(value))).collect()
+        }
         (None, other) => other.clone(),
     }
 }

@@ -25,7 +25,9 @@ impl Case {
     /// Sends it in both languages: both answers are this problem, with the same pointer, and each has texts of its own. Gives the English one.
     #[track_caller]
     pub(super) fn is(&self, status: u16, name: &str) -> Value {
-        let english = self.send("en").problem(status, name);
+        let english = self.send("en");
+        assert_eq!(english.status, status, "{english} for {self}");
+        let english = english.problem(status, name);
         let answer = self.send("zh-CN,zh;q=0.9,en;q=0.1");
         assert_eq!(answer.header("content-language"), Some("zh-CN"), "{self}");
         let chinese = answer.problem(status, name);
@@ -68,7 +70,7 @@ fn differ(english: &Value, chinese: &Value, case: &Case) {
 impl std::fmt::Display for Case {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let path: String = self.path.chars().take(200).collect();
-        let body: String = String::from_utf8_lossy(&self.body).chars().take(200).collect();
+        let body: String = String::from_utf8_lossy(&self.body).chars().take(800).collect();
         write!(f, "{} {path} {:?} {body}", self.method, self.content_type)
     }
 }

@@ -108,25 +108,25 @@ fn no_request_is_smuggled_behind_another() {
 #[test]
 fn old_and_odd_but_good_requests_are_answered() {
     let server = &world().ground.server;
-    let old = exchange(server, b"GET /healthz HTTP/1.0\r\n\r\n");
+    let old = left_open(server, b"GET /healthz HTTP/1.0\r\n\r\n");
     assert_eq!(old.statuses(), [200], "{}", old.text());
-    let nowhere = exchange(server, b"GET /nowhere HTTP/1.0\r\naccept-language: zh\r\n\r\n");
+    let nowhere = left_open(server, b"GET /nowhere HTTP/1.0\r\naccept-language: zh\r\n\r\n");
     assert!(nowhere.statuses() == [404] && nowhere.text().contains("路径不存在"), "{}", nowhere.text());
     for method in ["BREW", "get", "M-SEARCH", "CONNECT"] {
         let odd =
-            exchange(server, format!("{method} /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes());
+            left_open(server, format!("{method} /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes());
         assert!([vec![405], vec![400]].contains(&odd.statuses()), "{method}: {}", odd.text());
     }
     let two = b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\nGET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-    assert_eq!(exchange(server, two).statuses(), [404, 200]);
+    assert_eq!(left_open(server, two).statuses(), [404, 200]);
     let tokens = format!(
         "GET /v1/sessions/current HTTP/1.1\r\nhost: x\r\n{}\r\nconnection: close\r\n\r\n",
         "authorization: Bearer a\r\nauthorization: Bearer b"
     );
-    assert_eq!(exchange(server, tokens.as_bytes()).statuses(), [401]);
+    assert_eq!(left_open(server, tokens.as_bytes()).statuses(), [401]);
     // A wrong body is read to its end, so the connection goes on.
     let wrong = "POST /v1/sessions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n[]GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-    assert_eq!(exchange(server, wrong.as_bytes()).statuses(), [400, 200]);
+    assert_eq!(left_open(server, wrong.as_bytes()).statuses(), [400, 200]);
     world().unchanged();
 }
 

@@ -20,7 +20,7 @@ fn wrong(name: &str) -> Vec<String> {
         "limit" => &["0", "-1", "1.5", "1e3", "x", "", "9007199254740993", "18446744073709551616", "%00", "%D9%A3"],
         "after" => &["!!!", "AAAA", "AQ", "x%20y", "%00", "bGkud2Vp", "../..", ""],
         "outcome" => &["", "maybe", "DONE"],
-        "user" => &["", "A B", "%E6%9D%8E"],
+        "user" => &["", "A%20B", "%E6%9D%8E"],
         "from" | "until" => &["", "yesterday", "2026-13-01T00:00:00Z", "2026-01-10", "2026-01-10T08:30:00", "0"],
         "force" => &["", "1", "yes", "TRUE"],
         _ => &[],
@@ -123,6 +123,6 @@ fn arguments_in_a_query_string_are_checked_like_those_in_a_body() {
     }
     let in_store = |operation: &str| format!("/v1/stores/{}/{operation}", world.store);
     Case { path: in_store("probe/effects/act?note=x&ending=succeed"), ..plain.case() }.is(405, "command-by-get");
-    Case { path: in_store("repair/orders/list-orders?page=!!!"), ..plain.case() }.is(400, "invalid-fields");
+    Case { path: in_store("repair/orders/list-orders?page=a%20b"), ..plain.case() }.is_field("/page");
     world.unchanged();
 }
