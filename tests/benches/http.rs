@@ -3,7 +3,8 @@
 //! All run as processes of their own, on data folders of their own on the same disk, and are loaded in turns by the same generator, the others paused:
 //! - the kernel: the program as it is shipped, in release, with real sign-in and everything synced;
 //! - native: the same operations hand-written on the kernel's own crates, without the runtime (`forecourt_tests::bench::native`);
-//! - bare: axum that appends to a group-committed log, and nothing else.
+//! - bare: axum that appends to a group-committed log, and nothing else;
+//! - postgres, where PostgreSQL is installed: axum in front of it (`forecourt_tests::bench::postgres`).
 //!
 //! `--quick`, or `FORECOURT_BENCH_QUICK=1`, makes the rounds short: for trying it out, not for figures. The figures are ratios of one run; a build beside it
 //! spoils them.
@@ -17,7 +18,7 @@ use forecourt_tests::bench::load::{Request, Until};
 use forecourt_tests::bench::requests::Kind;
 use forecourt_tests::bench::rounds::{Figures, Plan, Target, in_turns};
 use forecourt_tests::bench::stage::Stage;
-use forecourt_tests::bench::{bare, http, native};
+use forecourt_tests::bench::{bare, http, native, postgres};
 use forecourt_tests::{Folder, Server};
 
 /// As the kernel's own program has it.
@@ -53,7 +54,7 @@ fn compare(case: &Case, targets: &[(&Target, Request)], plan: Plan) -> Vec<Figur
     println!("{} at {} connection(s)", case.kind.operation(), case.connections);
     let figures = in_turns(targets, case.connections, plan);
     for ((target, _), figures) in targets.iter().zip(&figures) {
-        println!("  {:8}{figures}", target.name);
+        println!("  {:9}{figures}", target.name);
     }
     figures
 }
@@ -67,38 +68,46 @@ fn judge(case: &Case, figures: &[Figures]) {
         let ratio = kernel.p50.as_secs_f64() / native.p50.as_secs_f64();
         println!("  kernel ÷ native, p50: {}", at_most(ratio, bound));
     }
-    if let [bare, ..] = rest {
+    if let [bare, others @ ..] = rest {
         println!("  native ÷ bare, throughput: {}", at_least(native.throughput / bare.throughput, NATIVE_TO_BARE_MIN));
+        for postgres in others {
+            println!("  kernel ÷ postgres, throughput: {:.2}", kernel.throughput / postgres.throughput);
+        }
     }
 }
 
 fn measure(plan: Plan) {
     let stage = Stage::make();
-    let (native_folder, bare_folder) = (stage.folder.copy(), Folder::new());
+    let (native_folder, bare_folder, postgres_folder) = (stage.folder.copy(), Folder::new(), Folder::new());
     let kernel = Target { name: "kernel", server: Server::start(&stage.folder, &[]) };
-    let (native, bare) = (other("native", &native_folder), other("bare", &bare_folder));
-    let all = [&kernel, &native, &bare];
-    for target in all {
+    let mut all = vec![kernel, other("native", &native_folder), other("bare", &bare_folder)];
+    if postgres::installed().is_some() {
+        all.push(other("postgres", &postgres_folder));
+    }
+    for target in &all {
         target.pause();
     }
     println!("fdatasync of 4 KiB before: p50 {:.3} ms", sync_p50().as_secs_f64() * 1e3);
     // Every card is written once before anything is measured, so that reads find what they ask for.
     let warm = Plan { rounds: 1, until: Until::Answers(16) };
+    // Only the kernel and the native server know more than one command.
+    let asked = |kind: Kind| {
+        let targets = all.iter().take(if kind == Kind::Command { all.len() } else { 2 });
+        targets.map(|target| (target, kind.requests(&stage.token))).collect::<Vec<_>>()
+    };
     for kind in [Kind::Command, Kind::Nested, Kind::Read] {
-        in_turns(&all.map(|target| (target, kind.requests(&stage.token))), 64, warm);
+        in_turns(&asked(kind), 64, warm);
     }
     for case in &CASES {
-        let with_bare = case.kind == Kind::Command;
-        let targets = all.iter().filter(|target| with_bare || target.name != "bare");
-        let targets: Vec<_> = targets.map(|target| (*target, case.kind.requests(&stage.token))).collect();
-        judge(case, &compare(case, &targets, plan));
+        judge(case, &compare(case, &asked(case.kind), plan));
     }
     println!("fdatasync of 4 KiB after: p50 {:.3} ms", sync_p50().as_secs_f64() * 1e3);
+    if postgres::installed().is_none() {
+        println!("PostgreSQL: not compared");
+    }
     println!("wasmtime serve: not compared");
     for target in all {
         target.resume();
-    }
-    for target in [kernel, native, bare] {
         assert!(target.server.stop().success(), "{}", target.name);
     }
 }
@@ -111,6 +120,7 @@ fn main() {
             native::serve(native::Native::open(data.as_ref()).await, listener, stop).await;
         }),
         ["bare", folder] => http::program(|listener, stop| bare::serve(folder.as_ref(), listener, stop)),
+        ["postgres", folder] => http::program(|listener, stop| postgres::serve(folder.as_ref(), listener, stop)),
         flags => {
             let quick = flags.contains(&"--quick") || std::env::var_os("FORECOURT_BENCH_QUICK").is_some();
             let (rounds, time) = if quick { (3, Duration::from_millis(300)) } else { (7, Duration::from_secs(3)) };

@@ -6,6 +6,7 @@ pub mod figures;
 pub mod http;
 pub mod load;
 pub mod native;
+pub mod postgres;
 pub mod process;
 pub mod requests;
 pub mod rounds;
