@@ -127,6 +127,22 @@ pub enum StorageError {
         /// The folder.
         folder: String,
     },
+    /// A folder that should be empty is not.
+    #[error("`{folder}` is not empty: {advice}")]
+    NotEmpty {
+        /// The folder.
+        folder: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A backup is not whole.
+    #[error("the backup `{folder}` cannot be restored: {detail}")]
+    BadBackup {
+        /// Its folder.
+        folder: String,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// An operation on a file failed.
     #[error("`{path}`: {error}")]
     Io {

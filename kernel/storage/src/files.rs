@@ -6,6 +6,9 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
+
 /// An open file.
 pub trait File: Send + Sync + fmt::Debug {
     /// Its size in bytes.
@@ -70,6 +73,18 @@ pub trait Files: Send + Sync + fmt::Debug {
     /// # Errors
     /// Those of the operating system.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Gives two files or folders each other's names at once.
+    ///
+    /// # Errors
+    /// Those of the operating system; `Unsupported` where the file system cannot do it.
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()>;
+
+    /// Removes a folder and all that lies in it; it may be missing.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()>;
 
     /// Removes a file.
     ///
@@ -160,6 +175,21 @@ impl Files for RealFiles {
         fs::rename(from, to)
     }
 
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
+        let done = rustix::fs::renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE);
+        done.map_err(|error| match error {
+            Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP => io::ErrorKind::Unsupported.into(),
+            other => other.into(),
+        })
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        match fs::remove_dir_all(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
     }
@@ -213,5 +243,7 @@ pub(crate) fn replace(files: &dyn Files, folder: &Path, name: &str, bytes: &[u8]
     files.sync_dir(folder)
 }
 
+#[cfg(test)]
+pub(crate) mod failing;
 #[cfg(test)]
 pub(crate) mod sim;

@@ -3,18 +3,20 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::StorageError;
 use crate::files::{FileLock, Files, read_all, replace};
 
 /// The version of all that lies in the folder.
 const FORMAT: u32 = 1;
-const FORMAT_FILE: &str = "format";
+pub(crate) const FORMAT_FILE: &str = "format";
 const FORMAT_WORDS: &str = "forecourt storage ";
 const LOCK_FILE: &str = "lock";
 const STATE_FILE: &str = "state";
-const LOG_FOLDER: &str = "log";
-const SNAPSHOT_FOLDER: &str = "snapshots";
+pub(crate) const LOG_FOLDER: &str = "log";
+pub(crate) const SNAPSHOT_FOLDER: &str = "snapshots";
+const SCRATCH_FOLDER: &str = "verify";
 const INDEX_FOLDER: &str = "index";
 
 /// How the last kernel left the index.
@@ -28,11 +30,35 @@ pub(crate) enum State {
     Rebuilding,
 }
 
+/// Keeps other kernels out until the lock is dropped.
+pub(crate) fn lock(path: &Path, files: &dyn Files) -> Result<Box<dyn FileLock>, StorageError> {
+    let lock = files.lock(&path.join(LOCK_FILE)).map_err(|error| StorageError::io(path, error))?;
+    lock.ok_or_else(|| StorageError::InUse { folder: path.display().to_string() })
+}
+
+/// Whether the folder says what its format is, and that is ours.
+fn has_format(path: &Path, files: &dyn Files) -> Result<bool, StorageError> {
+    let folder = || path.display().to_string();
+    let bytes = match files.open(&path.join(FORMAT_FILE)).and_then(|file| read_all(&*file)) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(StorageError::io(path, error)),
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    match text.trim_end().strip_prefix(FORMAT_WORDS).and_then(|number| number.parse::<u32>().ok()) {
+        Some(FORMAT) => Ok(true),
+        Some(found) if found > FORMAT => Err(StorageError::NewerFormat { folder: folder(), found, known: FORMAT }),
+        _ => Err(StorageError::NotADataFolder { folder: folder() }),
+    }
+}
+
 /// A folder that this kernel alone has open.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
     files: Arc<dyn Files>,
+    /// Set once the index was found wrong: from then on no later kernel is to trust it.
+    distrusted: AtomicBool,
     _lock: Box<dyn FileLock>,
 }
 
@@ -40,34 +66,29 @@ impl Folder {
     /// Locks the folder and checks its format; makes it where it is missing or empty.
     pub(crate) fn open(path: &Path, files: Arc<dyn Files>) -> Result<Self, StorageError> {
         let io = |error| StorageError::io(path, error);
-        let folder = || path.display().to_string();
         files.create_dir(path).map_err(io)?;
-        let lock = files.lock(&path.join(LOCK_FILE)).map_err(io)?;
-        let lock = lock.ok_or_else(|| StorageError::InUse { folder: folder() })?;
-        let names = files.list(path).map_err(io)?;
-        if names.iter().any(|name| name == FORMAT_FILE) {
-            let file = files.open(&path.join(FORMAT_FILE)).map_err(io)?;
-            let bytes = read_all(&*file).map_err(io)?;
-            let text = String::from_utf8_lossy(&bytes);
-            let found = text.trim_end().strip_prefix(FORMAT_WORDS).and_then(|number| number.parse::<u32>().ok());
-            match found {
-                Some(FORMAT) => {}
-                Some(found) if found > FORMAT => {
-                    return Err(StorageError::NewerFormat { folder: folder(), found, known: FORMAT });
-                }
-                _ => return Err(StorageError::NotADataFolder { folder: folder() }),
-            }
-        } else {
+        let lock = lock(path, &*files)?;
+        if !has_format(path, &*files)? {
             let unfinished = format!("{FORMAT_FILE}.new");
+            let names = files.list(path).map_err(io)?;
             if names.iter().any(|name| *name != LOCK_FILE && *name != unfinished) {
-                return Err(StorageError::NotADataFolder { folder: folder() });
+                return Err(StorageError::NotADataFolder { folder: path.display().to_string() });
             }
             replace(&*files, path, FORMAT_FILE, format!("{FORMAT_WORDS}{FORMAT}\n").as_bytes()).map_err(io)?;
         }
         files.create_dir(&path.join(LOG_FOLDER)).map_err(io)?;
         files.create_dir(&path.join(SNAPSHOT_FOLDER)).map_err(io)?;
         files.sync_dir(path).map_err(io)?;
-        Ok(Self { path: path.to_owned(), files, _lock: lock })
+        Ok(Self { path: path.to_owned(), files, distrusted: AtomicBool::new(false), _lock: lock })
+    }
+
+    /// The same for a folder that must be there.
+    pub(crate) fn open_existing(path: &Path, files: Arc<dyn Files>) -> Result<Self, StorageError> {
+        let listed = files.list(path);
+        if !listed.is_ok_and(|names| names.iter().any(|name| name == FORMAT_FILE)) {
+            return Err(StorageError::NotADataFolder { folder: path.display().to_string() });
+        }
+        Self::open(path, files)
     }
 
     pub(crate) fn files(&self) -> &Arc<dyn Files> {
@@ -110,6 +131,27 @@ impl Folder {
         };
         replace(&*self.files, &self.path, STATE_FILE, text.as_bytes())
             .map_err(|error| StorageError::io(&self.path, error))
+    }
+
+    /// Has the next kernel make the index anew, whatever becomes of this one.
+    pub(crate) fn distrust_index(&self) {
+        if self.distrusted.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        tracing::error!("the index is damaged: restart the kernel, which makes it anew from the log");
+        if let Err(error) = self.set_state(&State::Rebuilding) {
+            tracing::error!(%error, "that the index is damaged could not be noted");
+        }
+    }
+
+    /// The state of a folder whose index is whole and synced.
+    pub(crate) fn set_stopped(&self) -> Result<(), StorageError> {
+        if self.distrusted.load(Ordering::Acquire) { Ok(()) } else { self.set_state(&State::Stopped) }
+    }
+
+    /// Where tables that are needed for a moment are made.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.path.join(SCRATCH_FOLDER)
     }
 
     /// Whether the index can be used as it lies there.

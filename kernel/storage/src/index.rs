@@ -115,6 +115,18 @@ pub(crate) fn entry_row(record_row: &[u8], prefix_len: usize, entry: &[u8]) -> R
     check_row(row)
 }
 
+/// The entry, as encoded, and its record's row, of an entry's row key.
+pub(crate) fn split_entry_row(row: &Bytes, prefix_len: usize) -> Option<(Bytes, Bytes)> {
+    let rest = row.get(prefix_len + 1..)?;
+    let values = text_end(rest, 0)?;
+    let key = record_key(&row.slice(prefix_len + 1 + values..))?;
+    let entry = row.slice(prefix_len + 1..row.len() - key.len());
+    let mut record = row.get(..prefix_len)?.to_vec();
+    record.push(Kind::Record as u8);
+    record.extend_from_slice(&key);
+    Some((entry, record.into()))
+}
+
 /// A range over one index as rows.
 pub(crate) struct Entries {
     /// The rows asked for.

@@ -3,6 +3,10 @@
 //! A row's key is `place ++ kind ++ rest`. The place is `format, group, store, owner, collection, generation`, each text escaped and ended, so
 //! that no place begins another. INVARIANT (ordered-keys): rows of one collection are ordered as their records' keys are, byte by byte.
 
+mod parse;
+
+pub(crate) use parse::{RowKey, chunk_of, parse};
+
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;

@@ -19,11 +19,14 @@
 
 mod active;
 mod add;
+mod backup;
 mod committer;
 mod engine;
 mod envelope;
 mod error;
 mod files;
+#[cfg(test)]
+mod fixture;
 mod folder;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
@@ -48,8 +51,10 @@ mod sled_store;
 mod snapshot;
 mod store;
 mod transaction;
+mod verify;
 
 pub use add::{Absent, Addend};
+pub use backup::{BackedUp, Layout, Restored, backup, restore};
 pub use engine::{AtPosition, Commit, Engine, Position, RawRow, Snapshot};
 pub use error::StorageError;
 pub use files::{File, FileLock, Files, RealFiles};
@@ -63,6 +68,8 @@ pub use memory::MemoryEngine;
 pub use opening::{Opening, Told, Work};
 pub use retry::{Attempts, backoff_ms, transact};
 pub use transaction::{Mode, Row, Rows, Savepoint, Transaction, Usage, Written, WrittenValue};
+
+pub use verify::{Finding, StoredRecord, Verified, verify};
 
 /// Bytes that are shared, not copied.
 pub use bytes::Bytes;

@@ -2,6 +2,8 @@
 
 mod opened;
 
+pub(crate) use opened::Opened;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
@@ -21,12 +23,11 @@ use crate::StorageError;
 use crate::committer::{Committer, Request};
 use crate::engine::{AtPosition, Commit, Engine, Position, RawRow, Snapshot};
 use crate::files::Files;
-use crate::folder::{Folder, State};
+use crate::folder::Folder;
 use crate::health::{Condition, Health};
 use crate::keys::{Direction, RowRange};
 use crate::locks::{ExclusiveGuard, Locks};
 use crate::log::{Log, LogOptions};
-use crate::log_engine::opened::Opened;
 use crate::shared::Shared;
 use crate::sled_store::SledStore;
 use crate::snapshot::Due;
@@ -164,6 +165,9 @@ impl<T: StoredTable> CommitLoop<T> {
                 messages.close();
             }
             self.committer.run(&mut queue);
+            if self.shared.table.is_damaged() {
+                self.folder.distrust_index();
+            }
             if self.due.is_now() {
                 // Where the thread is at it already, it is told again later.
                 let _ = self.wake.try_send(());
@@ -190,11 +194,14 @@ impl<T: StoredTable> CommitLoop<T> {
     /// Leaves the folder so that the next kernel can trust the index.
     fn close(self) -> Result<(), StorageError> {
         let (shared, folder, poisoned) = self.end();
+        if shared.table.is_damaged() {
+            folder.distrust_index();
+        }
         if poisoned {
             return Err(StorageError::Poisoned);
         }
         shared.table.sync()?;
-        folder.set_state(&State::Stopped)
+        folder.set_stopped()
     }
 }
 

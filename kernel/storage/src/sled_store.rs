@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
@@ -20,8 +21,11 @@ const CACHE_BYTES: u64 = 16 << 20;
 const APPLIED: &[u8] = b"\0applied";
 
 pub(crate) struct SledTable {
-    db: sled::Db,
+    /// There until it is dropped.
+    db: Option<sled::Db>,
     path: PathBuf,
+    /// Whether it failed once: what it holds since is not known.
+    failed: AtomicBool,
 }
 
 fn failed(error: &sled::Error) -> StorageError {
@@ -46,14 +50,29 @@ impl SledTable {
         let db = catch_unwind(AssertUnwindSafe(|| config.open()))
             .map_err(|_| StorageError::Index("sled panicked while it opened".to_owned()))?
             .map_err(|error| failed(&error))?;
-        Ok(Self { db, path: path.to_owned() })
+        Ok(Self { db: Some(db), path: path.to_owned(), failed: AtomicBool::new(false) })
     }
 
     fn guarded<A>(&self, work: impl FnOnce(&sled::Db) -> Result<A, sled::Error>) -> Result<A, StorageError> {
+        let db = self.db.as_ref().filter(|_| !self.is_damaged());
+        let db = db.ok_or_else(|| StorageError::Index("it failed before".to_owned()))?;
         // Of some damage sled does not report but panics.
-        catch_unwind(AssertUnwindSafe(|| work(&self.db)))
-            .map_err(|_| StorageError::Index("sled panicked".to_owned()))?
-            .map_err(|error| failed(&error))
+        let done = catch_unwind(AssertUnwindSafe(|| work(db)))
+            .map_err(|_| StorageError::Index("sled panicked".to_owned()))
+            .and_then(|done| done.map_err(|error| failed(&error)));
+        if done.is_err() {
+            self.failed.store(true, Ordering::Release);
+        }
+        done
+    }
+}
+
+impl Drop for SledTable {
+    /// sled writes what it has not written when it is dropped, and waits for that without end when it has failed before.
+    fn drop(&mut self) {
+        if self.is_damaged() {
+            std::mem::forget(self.db.take());
+        }
     }
 }
 
@@ -97,6 +116,10 @@ impl StoredTable for SledTable {
     fn sync(&self) -> Result<(), StorageError> {
         self.flush()?;
         sync_tree(&self.path).map_err(|error| StorageError::io(&self.path, error))
+    }
+
+    fn is_damaged(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
     }
 }
 

@@ -14,6 +14,9 @@ pub(crate) trait StoredTable: Table + 'static {
 
     /// Returns when all that was applied survives a loss of power.
     fn sync(&self) -> Result<(), StorageError>;
+
+    /// Whether it was found damaged since it was opened.
+    fn is_damaged(&self) -> bool;
 }
 
 /// Where a table lies.

@@ -26,7 +26,7 @@ pub(crate) enum Ends {
 pub(crate) enum Fault {
     /// It fails; a write is done in part, a sync leaves the system in the belief that all is clean.
     Error,
-    /// The disk has no room for it; a write is done in part.
+    /// The disk has no room for it; a write is done in part, or but for what nobody would miss.
     Full,
 }
 
@@ -339,7 +339,8 @@ impl File for SimFile {
         let (stops, fault) = disk.change()?;
         let at = offset as usize;
         let part = disk.random.next_u64() as usize % (bytes.len() + 1);
-        let kept = if stops || fault.is_some() { part } else { bytes.len() };
+        let whole = fault.is_none() || fault == Some(Fault::Full) && disk.random.next_u64().is_multiple_of(2);
+        let kept = if stops || !whole { part } else { bytes.len() };
         let room = if disk.full { disk.nodes[self.node].now.len().saturating_sub(at) } else { usize::MAX };
         let written = &bytes[..kept.min(room)];
         if part < written.len() && disk.images.is_some() {
@@ -422,6 +423,14 @@ impl Files for SimFiles {
         disk.whole_change()?;
         disk.name(Naming::Moved(from.to_owned(), to.to_owned(), node));
         Ok(())
+    }
+
+    fn exchange(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn remove_dir_all(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

@@ -119,3 +119,24 @@ fn chunks_of_records_are_apart() {
     assert_eq!(chunks.len(), 9);
     assert!(chunks.iter().all(|row| row.starts_with(&space.row(Kind::Chunk, 0))));
 }
+
+proptest! {
+    #[test]
+    fn the_place_of_a_row_is_read_back_from_its_key(
+        group in prop::option::of("[a-z][a-z0-9]{1,8}"), store in prop::option::of("[a-z][a-z0-9]{1,8}"),
+        generation in any::<u32>(), key in prop::collection::vec(any::<u8>(), 1..20)
+    ) {
+        let group = group.map(|id| GroupId::new(&id).unwrap());
+        let store = store.filter(|_| group.is_some()).map(|id| StoreId::new(&id).unwrap());
+        let space = Space::new(group.as_ref(), store.as_ref(), "parts", "levels", generation).unwrap();
+        let row = space.record(&key).unwrap();
+        let found = parse(&row).unwrap();
+        prop_assert_eq!((found.group.as_deref(), found.store.as_deref()), (space.group(), space.store()));
+        prop_assert_eq!((found.owner.as_str(), found.collection.as_str(), found.generation), ("parts", "levels", generation));
+        prop_assert_eq!((found.kind, found.prefix_len), (Kind::Record, space.prefix_len()));
+        prop_assert_eq!(chunk_of(&chunk_row(&row, found.prefix_len, 7), found.prefix_len), Some((row.clone(), 7)));
+        for end in 0..=space.prefix_len() {
+            prop_assert_eq!(parse(&row[..end]), None);
+        }
+    }
+}

@@ -1,5 +1,7 @@
 mod crash;
+mod index;
 mod sim;
+mod snapshots;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -84,7 +84,7 @@ async fn check(engine: &Arc<dyn Engine>, known: &mut Known) {
     known.open.clear();
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     let _ = std::fs::remove_dir_all(to);
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {

@@ -28,7 +28,7 @@ struct Known {
 
 /// Applies the writes to `rows` as raw rows, by a table in memory.
 fn with(rows: &RowMap, position: Position, batch: &[Writes]) -> RowMap {
-    let table = SimTable::with(Rows { map: rows.clone(), applied: position });
+    let table = SimTable::with(Rows { map: rows.clone(), applied: position, ..Rows::default() });
     let shared = Arc::new(Shared::new(table, position));
     let mut committer = Committer::new(Arc::clone(&shared), crate::memory::NoJournal);
     let _ = commit(&shared, &mut committer, batch);
@@ -51,13 +51,14 @@ fn run(change: u64, fault: Fault, told: &mut Told) -> bool {
     let mut known = Known::default();
     for mark in 0..BATCHES {
         let batch: Vec<Writes> = (0..=mark % 3).map(|_| writes(&random, mark)).collect();
-        attempt(&mut rig, &batch, &mut known, told, &label);
+        attempt(&files, &mut rig, &batch, &mut known, told, &label);
         if mark % 7 == 6 && rig.snapshot(|_| {}).is_err() {
             // It harms no commit, and is made the next time.
             told.no_snapshot += 1;
             if known.open.is_none() {
                 assert_eq!(rig.condition.health(), Health::Ok, "{}", label());
                 attempt(
+                    &files,
                     &mut rig,
                     &[vec![(1, Some("after a snapshot that failed".to_owned()))]],
                     &mut known,
@@ -84,7 +85,14 @@ fn run(change: u64, fault: Fault, told: &mut Told) -> bool {
 }
 
 /// Commits a batch and learns from what it is answered.
-fn attempt(rig: &mut Rig, batch: &[Writes], known: &mut Known, told: &mut Told, label: &dyn Fn() -> String) {
+fn attempt(
+    files: &SimFiles,
+    rig: &mut Rig,
+    batch: &[Writes],
+    known: &mut Known,
+    told: &mut Told,
+    label: &dyn Fn() -> String,
+) {
     let (before, rows) = known.acknowledged.clone();
     let after = with(&rows, before, batch);
     for answer in rig.commit(batch) {
@@ -99,7 +107,13 @@ fn attempt(rig: &mut Rig, batch: &[Writes], known: &mut Known, told: &mut Told, 
                 known.open.get_or_insert((before + batch.len() as u64, after.clone()));
             }
             Err(StorageError::Poisoned) if known.open.is_some() => told.poisoned += 1,
-            Err(StorageError::DiskFull) => told.full += 1,
+            Err(StorageError::DiskFull) => {
+                told.full += 1;
+                let files = files.fork(before);
+                files.restart(Ends::Killed);
+                let found = Rig::open(&files, SimTable::with(Rows { disk: None, ..rig.rows() })).unwrap();
+                assert_eq!((found.position(), found.rows().map), known.acknowledged, "{}: refused", label());
+            }
             Err(error) => panic!("{}: {error}", label()),
         }
     }

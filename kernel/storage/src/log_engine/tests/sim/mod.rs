@@ -1,6 +1,7 @@
 //! The engine without threads, on a simulated disk, with a table that survives what a test says: each operation on the disk is in a fixed order, so that the
 //! machine can be stopped, and the disk fail, at every one of them.
 
+mod damage;
 mod faults;
 mod points;
 
@@ -32,6 +33,10 @@ type RowMap = BTreeMap<Bytes, Bytes>;
 struct Rows {
     map: RowMap,
     applied: Position,
+    /// The disk, and its changes before the table was last emptied and last changed.
+    disk: Option<SimFiles>,
+    emptied_at: Option<u64>,
+    changed_at: u64,
 }
 
 /// A table in memory.
@@ -45,7 +50,11 @@ impl SimTable {
 
     /// What a loss of power may leave of an index: nothing that anyone may believe.
     fn garbage() -> Self {
-        Self::with(Rows { map: BTreeMap::from([("\x01junk".into(), "junk".into())]), applied: 1 << 40 })
+        Self::with(Rows {
+            map: BTreeMap::from([("\x01junk".into(), "junk".into())]),
+            applied: 1 << 40,
+            ..Rows::default()
+        })
     }
 
     fn rows(&self) -> Rows {
@@ -79,6 +88,7 @@ impl Table for SimTable {
             };
         }
         rows.applied = position;
+        rows.changed_at = rows.disk.as_ref().map_or(0, SimFiles::operations);
         Ok(())
     }
 }
@@ -95,10 +105,14 @@ impl StoredTable for SimTable {
     fn sync(&self) -> Result<(), StorageError> {
         Ok(())
     }
+
+    fn is_damaged(&self) -> bool {
+        false
+    }
 }
 
-/// Where a table in memory lies, and whether it was made anew there.
-struct SimStore(SimTable, AtomicBool);
+/// Where a table in memory lies.
+struct SimStore(SimTable);
 
 impl Store for SimStore {
     type Table = SimTable;
@@ -108,8 +122,9 @@ impl Store for SimStore {
     }
 
     fn remove(&self) -> Result<(), StorageError> {
-        self.1.store(true, Ordering::Relaxed);
-        *self.0.0.lock().unwrap() = Rows::default();
+        let mut rows = self.0.0.lock().unwrap();
+        let disk = rows.disk.take();
+        *rows = Rows { emptied_at: disk.as_ref().map(SimFiles::operations), disk, ..Rows::default() };
         Ok(())
     }
 }
@@ -123,7 +138,6 @@ struct Rig {
     committer: Committer<SimTable, Log>,
     condition: Arc<Condition>,
     keeper: Keeper<SimTable>,
-    rebuilt: bool,
 }
 
 fn data() -> &'static Path {
@@ -132,12 +146,16 @@ fn data() -> &'static Path {
 
 impl Rig {
     fn open(files: &SimFiles, table: SimTable) -> Result<Self, StorageError> {
-        let store = SimStore(table, AtomicBool::new(false));
+        {
+            let mut rows = table.0.lock().unwrap();
+            (rows.disk, rows.emptied_at) = (Some(files.clone()), None);
+        }
+        let store = SimStore(table);
         let folder = Folder::open(data(), Arc::new(files.clone()))?;
         let options = LogOptions { snapshot_block_rows: 5, ..options() };
         let Opened { shared, log, condition, keeper, .. } = Opened::open(folder, &store, options)?;
         let committer = Committer::new(Arc::clone(&shared), log);
-        Ok(Self { shared, committer, condition, keeper, rebuilt: store.1.into_inner() })
+        Ok(Self { shared, committer, condition, keeper })
     }
 
     fn position(&self) -> Position {

@@ -43,7 +43,7 @@ impl Left<'_> {
         let files = self.files.fork(chance);
         files.restart(ends);
         let table = match ends {
-            Ends::Killed => SimTable::with(self.table.clone()),
+            Ends::Killed => SimTable::with(Rows { disk: None, ..self.table.clone() }),
             Ends::PowerLost => SimTable::garbage(),
         };
         files.record();
@@ -55,7 +55,7 @@ impl Left<'_> {
         assert_eq!(&found.map, expected, "{} at {last}", label());
         assert_eq!(found.applied, last, "{}", label());
         count.points += 1;
-        count.rebuilt += u64::from(rig.rebuilt);
+        count.rebuilt += u64::from(found.emptied_at.is_some());
         count.killed += u64::from(ends == Ends::Killed);
         let log = files.list(&data().join("log")).unwrap();
         count.trimmed += u64::from(log.iter().all(|name| *name != format!("{:016x}.log", 0)));
@@ -79,9 +79,14 @@ impl Left<'_> {
             let (images, found) = self.recover(ends, random.next_u64(), count);
             for (number, files) in images.into_iter().enumerate() {
                 let label = format!("{}, {ends:?}, recovery at change {number}", self.label);
-                // Where the index was made anew it is whole when it is trusted, and else as it was or is now.
-                let as_it_was = ends == Ends::Killed && random.next_u64().is_multiple_of(2);
-                let table = if as_it_was { self.table.clone() } else { found.clone() };
+                let table = if found.emptied_at.is_none_or(|at| files.operations() <= at) {
+                    self.table.clone()
+                } else if files.operations() <= found.changed_at {
+                    // It was being made.
+                    SimTable::garbage().rows()
+                } else {
+                    found.clone()
+                };
                 let left = Left { files, table, acknowledged: self.acknowledged, states: self.states, label };
                 let again = if random.next_u64().is_multiple_of(3) { Ends::Killed } else { Ends::PowerLost };
                 left.recover(again, random.next_u64(), count);
