@@ -69,6 +69,12 @@ pub(crate) enum Command {
     Modules(ModulesArguments),
     /// Call an operation and print its answer as JSON
     Call(CallArguments),
+    /// Look through a stopped data folder: every checksum, the index against the log, records against their indexes
+    Verify(VerifyArguments),
+    /// Copy a stopped data folder into another folder
+    Backup(BackupArguments),
+    /// Put a backup in the place of a stopped data folder
+    Restore(RestoreArguments),
     /// Show every limit of the kernel
     Limits(LimitsArguments),
     /// Compile a component from standard input to standard output
@@ -319,6 +325,54 @@ pub(crate) struct CallArguments {
     pub(crate) idempotency_key: Option<String>,
     #[command(flatten)]
     pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Nothing is repaired. What is wrong is listed with what to do about it, and the exit code is then 5.
+
+Example:
+  forecourt verify --data /var/lib/forecourt")]
+pub(crate) struct VerifyArguments {
+    /// The data folder
+    #[arg(long, value_name = "DIR", env = "FORECOURT_DATA", hide_env_values = true, default_value = crate::config::DATA)]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The kernel must not be running on the data folder. A backup holds everything that was committed, and may hold personal
+data. A new one needs an empty folder; one that was interrupted has no manifest.json and cannot be restored.
+
+Example:
+  forecourt backup /backups/2026-05-17 --data /var/lib/forecourt")]
+pub(crate) struct BackupArguments {
+    /// The folder for the backup, empty or missing
+    #[arg(value_name = "BACKUP")]
+    pub(crate) target: PathBuf,
+    /// The data folder
+    #[arg(long, value_name = "DIR", env = "FORECOURT_DATA", hide_env_values = true, default_value = crate::config::DATA)]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every checksum of the backup is verified first. A restore that is interrupted leaves what was there, or the backup;
+do it again.
+
+Examples:
+  forecourt restore /backups/2026-05-17 --data /var/lib/forecourt
+  forecourt restore /backups/2026-05-17 --data /var/lib/forecourt --force")]
+pub(crate) struct RestoreArguments {
+    /// The folder of the backup
+    #[arg(value_name = "BACKUP")]
+    pub(crate) source: PathBuf,
+    /// The data folder
+    #[arg(long, value_name = "DIR", env = "FORECOURT_DATA", hide_env_values = true, default_value = crate::config::DATA)]
+    pub(crate) data: PathBuf,
+    /// Also where the folder holds data: they are moved aside, not removed
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]

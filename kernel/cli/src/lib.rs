@@ -1,6 +1,6 @@
 //! The program `forecourt`: reads the configuration, wires the kernel together, and talks to a running kernel.
 //!
-//! Two kinds of commands: `serve` and `init` open the data folder themselves, all others ask a running kernel over HTTP and hold
+//! Two kinds of commands: `serve`, `init`, `verify`, `backup` and `restore` open the data folder themselves, all others ask a running kernel over HTTP and hold
 //! nothing of its rules. This crate decides nothing about the business, stores nothing but through the kernel, and is the only one
 //! that reads flags, environment variables and configuration files.
 //!
@@ -23,6 +23,7 @@ mod output;
 mod password;
 mod plugin_ref;
 mod serve;
+mod stored;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -58,6 +59,9 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), Failure> {
     match command {
         Command::Serve(flags) => serve::run(&flags, out),
         Command::Init(arguments) => init::run(&arguments, out),
+        Command::Verify(arguments) => stored::run_verify(&arguments, out),
+        Command::Backup(arguments) => stored::run_backup(&arguments, out),
+        Command::Restore(arguments) => stored::run_restore(&arguments, out),
         Command::CompileComponent => Ok(forecourt_runtime::compile_child().map_err(anyhow::Error::from)?),
         Command::Limits(arguments) => commands::limits::run(&arguments, out),
         Command::SignIn(arguments) => commands::sign_in::run(&arguments, out),

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
+use forecourt_storage::Told;
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -50,6 +51,11 @@ impl Progress {
         let what = what.to_string();
         self.say(&format!("{what} …"));
         Step { progress: self, what, started: Instant::now() }
+    }
+
+    /// Says how work on stored data goes on, about once a second.
+    pub(crate) fn told(self) -> Told {
+        Told::by(move |opening| self.say(&opening.to_string()))
     }
 
     fn say(self, text: &str) {

@@ -19,7 +19,7 @@ use crate::failure::{Exit, Failure};
 use crate::logging;
 use crate::output::Progress;
 
-pub(crate) use data::DataFolder;
+pub(crate) use data::{DataFolder, make_private};
 
 pub(crate) fn run(flags: &ServeFlags, out: &mut dyn Write) -> Result<(), Failure> {
     let settings = Settings::resolve(flags, &|name| std::env::var(name).ok())?;

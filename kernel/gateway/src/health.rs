@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, FORWARDED};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use forecourt_storage::{Mode, Transaction};
+use forecourt_storage::{Health, Mode, Transaction};
 use serde_json::json;
 
 use crate::app::App;
@@ -19,13 +19,16 @@ pub(crate) async fn alive() -> Response {
     views::json(&json!({ "status": "ok" }))
 }
 
-/// `GET /readyz`: requests would be served.
+/// `GET /readyz`: requests would be served. While the disk is full, those that change nothing are; after a failure of the disk a restart is needed.
 pub(crate) async fn ready(State(app): State<App>) -> Result<Response, Problem> {
-    let storage = Transaction::begin(app.kernel().storage(), None, Mode::ReadOnly);
-    if app.is_stopping() || storage.is_err() {
-        return Err(Problem::new(&table::UNAVAILABLE));
+    let storage = app.kernel().storage();
+    let opens = Transaction::begin(storage, None, Mode::ReadOnly).is_ok();
+    match storage.health() {
+        _ if app.is_stopping() || !opens => Err(Problem::new(&table::UNAVAILABLE)),
+        Health::Ok => Ok(views::json(&json!({ "status": "ready" }))),
+        Health::ReadOnly { .. } => Ok(views::json(&json!({ "status": "read-only" }))),
+        Health::Poisoned { .. } => Err(Problem::new(&table::UNAVAILABLE)),
     }
-    Ok(views::json(&json!({ "status": "ready" })))
 }
 
 /// `GET /metrics`, for direct peers on the loopback unless the options say otherwise. What a proxy passes on comes from elsewhere.

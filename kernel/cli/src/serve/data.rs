@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use forecourt_storage::{Engine, LogEngine, LogOptions, RealFiles};
+use forecourt_storage::{Engine, Layout, LogEngine, LogOptions, RealFiles};
 
 use crate::failure::{Exit, Failure};
 use crate::output::Progress;
@@ -13,6 +13,9 @@ use crate::output::Progress;
 pub(crate) struct DataFolder<'a>(&'a Path);
 
 impl<'a> DataFolder<'a> {
+    /// What belongs to a backup. The cache is made again.
+    pub(crate) const LAYOUT: Layout<'static> = Layout { storage: "storage", beside: &["demo.json"] };
+
     pub(crate) fn new(path: &'a Path) -> Self {
         Self(path)
     }
@@ -22,8 +25,9 @@ impl<'a> DataFolder<'a> {
         self.storage().exists()
     }
 
-    fn storage(&self) -> PathBuf {
-        self.0.join("storage")
+    /// The truth: everything that was committed.
+    pub(crate) fn storage(&self) -> PathBuf {
+        self.0.join(Self::LAYOUT.storage)
     }
 
     /// Where compiled components are kept; not part of a backup.
@@ -55,14 +59,15 @@ impl<'a> DataFolder<'a> {
             )
         })?;
         let step = progress.begin(format!("opening the data folder {}", self.0.display()));
-        let engine = LogEngine::open(&self.storage(), Arc::new(RealFiles), LogOptions::default()).await?;
+        let options = LogOptions { told: progress.told(), ..LogOptions::default() };
+        let engine = LogEngine::open(&self.storage(), Arc::new(RealFiles), options).await?;
         step.done();
         Ok(engine)
     }
 }
 
 /// Personal data lie here: nobody else of the machine is to read them.
-fn make_private(folder: &Path) -> std::io::Result<()> {
+pub(crate) fn make_private(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }

@@ -1,0 +1,137 @@
+//! `verify`, `backup` and `restore`: what is done with a data folder on which no kernel runs.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use forecourt_storage::{Files, LogOptions, RealFiles, backup, restore, verify};
+
+use crate::arguments::{BackupArguments, RestoreArguments, VerifyArguments};
+use crate::failure::{Exit, Failure};
+use crate::logging;
+use crate::output::Progress;
+use crate::serve::{DataFolder, make_private};
+
+fn files() -> Arc<dyn Files> {
+    Arc::new(RealFiles)
+}
+
+pub(crate) fn run_verify(arguments: &VerifyArguments, out: &mut dyn Write) -> Result<(), Failure> {
+    logging::begin("warn", None)?;
+    let progress = Progress::new();
+    let data = arguments.data.display();
+    let step = progress.begin(format!("verifying the data folder {data}"));
+    let storage = DataFolder::new(&arguments.data).storage();
+    let report = verify(&storage, files(), &progress.told(), &mut |_| {})?;
+    step.done();
+    writeln!(out, "log: {} segments, {} frames, last position {}", report.segments, report.frames, report.position)?;
+    writeln!(out, "snapshot files: {} whole, {} rows", report.snapshots, report.snapshot_rows)?;
+    let (records, entries, chunks) = (report.records, report.entries, report.chunks);
+    writeln!(out, "rows: {records} records, {entries} index entries, {chunks} chunks")?;
+    writeln!(out, "index: {} rows as in the log", report.compared)?;
+    for note in &report.notes {
+        writeln!(out, "note: {note}")?;
+    }
+    for finding in &report.findings {
+        writeln!(out, "wrong: {finding}")?;
+    }
+    if report.is_whole() {
+        writeln!(out, "{data} is whole")?;
+        return Ok(());
+    }
+    let count = report.findings.len() as u64 + report.findings_more;
+    Err(Failure::new(Exit::Data, format!("{count} things are wrong with `{data}`; nothing was changed")))
+}
+
+pub(crate) fn run_backup(arguments: &BackupArguments, out: &mut dyn Write) -> Result<(), Failure> {
+    logging::begin("warn", None)?;
+    let progress = Progress::new();
+    let target = arguments.target.display();
+    let step = progress.begin(format!("backing up {} to {target}", arguments.data.display()));
+    make_private(&arguments.target)?;
+    let options = LogOptions { told: progress.told(), ..LogOptions::default() };
+    let made = backup(&arguments.data, DataFolder::LAYOUT, &arguments.target, &files(), options)?;
+    step.done();
+    let (position, count, mib) = (made.position, made.files, made.bytes.div_ceil(1 << 20));
+    writeln!(out, "{target} holds everything up to position {position}: {count} files, {mib} MiB")?;
+    Ok(())
+}
+
+pub(crate) fn run_restore(arguments: &RestoreArguments, out: &mut dyn Write) -> Result<(), Failure> {
+    logging::begin("warn", None)?;
+    let progress = Progress::new();
+    let (source, data) = (arguments.source.display(), arguments.data.display());
+    let step = progress.begin(format!("restoring {source} into {data}"));
+    make_private(&arguments.data)?;
+    let (layout, told) = (DataFolder::LAYOUT, progress.told());
+    let restored = restore(&arguments.source, &arguments.data, layout, arguments.force, &files(), &told)?;
+    step.done();
+    writeln!(out, "{data} holds everything up to position {}; the next start makes its index", restored.position)?;
+    if let Some(old) = restored.old {
+        writeln!(out, "what was there before lies in {}: remove it when you no longer want it", old.display())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    /// Runs `command` and gives what it printed, or how it failed.
+    fn said<A>(command: fn(&A, &mut dyn Write) -> Result<(), Failure>, arguments: &A) -> Result<String, Failure> {
+        let mut out = Vec::new();
+        command(arguments, &mut out).map(|()| String::from_utf8(out).unwrap())
+    }
+
+    fn begin(data: &Path) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            DataFolder::new(data).open(Progress::new()).await.unwrap().close().await.unwrap();
+        });
+    }
+
+    fn mode(path: &Path) -> u32 {
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions()) & 0o777
+    }
+
+    #[test]
+    fn a_folder_is_verified_backed_up_and_restored() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| -> PathBuf { folder.path().join(name) };
+        begin(&path("data"));
+        let whole = said(run_verify, &VerifyArguments { data: path("data") }).unwrap();
+        assert!(whole.ends_with("data is whole\n"), "{whole}");
+        let made = BackupArguments { target: path("backup"), data: path("data") };
+        let text = said(run_backup, &made).unwrap();
+        assert!(text.contains("holds everything up to position 0: "), "{text}");
+        assert_eq!((mode(&path("backup")), mode(&path("data"))), (0o700, 0o700), "personal data are nobody else's");
+        let again = said(run_backup, &made).unwrap_err();
+        assert!(again.exit() == Exit::Data && again.to_string().contains("is not empty"), "{again}");
+        let mut back = RestoreArguments { source: path("backup"), data: path("data"), force: false };
+        let refused = said(run_restore, &back).unwrap_err();
+        assert!(refused.exit() == Exit::Data && refused.to_string().contains("is not empty"), "{refused}");
+        back.force = true;
+        let text = said(run_restore, &back).unwrap();
+        assert!(text.contains("storage.before-restore-1"), "{text}");
+        begin(&path("data"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_listed_and_is_no_success() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        begin(&data);
+        let segment = data.join("storage/log/0000000000000000.log");
+        let mut bytes = std::fs::read(&segment).unwrap();
+        bytes[3] ^= 1;
+        std::fs::write(&segment, bytes).unwrap();
+        let mut out = Vec::new();
+        let failure = run_verify(&VerifyArguments { data: data.clone() }, &mut out).unwrap_err();
+        assert_eq!((failure.exit(), failure.to_string().starts_with("1 things are wrong")), (Exit::Data, true));
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("wrong: the head of log segment 0 is damaged: restore a backup"), "{text}");
+        let nothing = run_verify(&VerifyArguments { data: folder.path().join("none") }, &mut Vec::new()).unwrap_err();
+        assert!(nothing.to_string().contains("is not a storage folder of forecourt"), "{nothing}");
+    }
+}
