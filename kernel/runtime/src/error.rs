@@ -171,8 +171,6 @@ pub(crate) enum Abort {
     Denied(String),
     #[error("`{0}` is not enabled")]
     NotEnabled(String),
-    #[error("plugin `{0}` is already running in this call")]
-    Reentrant(String),
     #[error("plugin `{plugin}`: {what}")]
     Misuse { plugin: String, what: String },
     #[error("plugin `{plugin}` trapped")]
@@ -192,7 +190,7 @@ impl From<Abort> for CallError {
             Abort::Limit(name) => Self::Limit(name),
             Abort::Denied(reason) => Self::Denied { reason },
             Abort::NotEnabled(interface) => Self::DependencyNotEnabled(interface),
-            Abort::Reentrant(plugin) | Abort::Misuse { plugin, .. } | Abort::Trap { plugin } => Self::Trap { plugin },
+            Abort::Misuse { plugin, .. } | Abort::Trap { plugin } => Self::Trap { plugin },
             Abort::Full(name) => Self::Full(name),
             Abort::Suspended { plugin, retry_after_ms } => Self::Suspended { plugin, retry_after_ms },
             Abort::Internal(text) => Self::Internal(text),

@@ -18,7 +18,7 @@ pub(crate) fn verdict(outcome: Result<(), &Abort>, budget: &Budget, instance_tic
     let own = match outcome {
         Ok(()) => return Verdict::Success,
         Err(_) if *blamed => false,
-        Err(Abort::Trap { .. } | Abort::Misuse { .. } | Abort::Reentrant(_)) => true,
+        Err(Abort::Trap { .. } | Abort::Misuse { .. }) => true,
         Err(Abort::Limit("EXCLUSIVE_CPU_MS")) => false,
         Err(Abort::Limit(name)) if *name == budget.bounds.cpu_limit => instance_ticks > budget.bounds.cpu_ticks / 2,
         Err(Abort::Limit(name)) => OWN.contains(name) || budget.plugin_calls() == 1,

@@ -83,7 +83,7 @@ async fn run(
 fn classify(error: wasmtime::Error, target: &Target, tree: Option<&Tree>) -> Abort {
     let known = tree.is_some_and(|tree| tree.blamed);
     let error = match error.downcast::<Abort>() {
-        Ok(abort @ (Abort::Misuse { .. } | Abort::Reentrant(_))) if !known => {
+        Ok(abort @ Abort::Misuse { .. }) if !known => {
             log(target, tree, &abort);
             return abort;
         }

@@ -123,7 +123,9 @@ fn admit(tree: &Tree, path: &OperationPath, target: &Target, grant: &ImportGrant
         return Err(Abort::Limit("TREE_DEPTH"));
     }
     if tree.stack.iter().any(|running| running.plugin == target.module.plugin) {
-        return Err(Abort::Reentrant(target.module.plugin.to_string()));
+        let caller = tree.stack.last().map(|running| running.plugin.to_string()).unwrap_or_default();
+        let what = format!("it called `{}`, which is already running in this call", target.module.plugin);
+        return Err(Abort::Misuse { plugin: caller, what });
     }
     if grant.elevated {
         return Ok(());

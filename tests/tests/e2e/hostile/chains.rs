@@ -138,7 +138,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row("one giant text to another plugin", Expected::Limit("HOSTCALL_FUEL"), Vec::new(), "link0/ops/shout"),
         row(
             "a call back",
-            Expected::Trap("`ping` is already running in this call"),
+            Expected::Trap("plugin `pong`: it called `ping`, which is already running in this call"),
             vec![asks("ping", "pong", true), asks("pong", "ping", false)],
             "ping/ops/get-answer",
         ),
