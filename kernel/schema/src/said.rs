@@ -33,7 +33,7 @@ pub fn rule_of(message: &str) -> Rule {
     }
     if let Some((_, cases)) = message.strip_prefix("unknown variant `").and_then(|rest| rest.split_once("`, expected "))
     {
-        let cases = cases.strip_prefix("one of ").unwrap_or(cases);
+        let cases = names(cases);
         return Rule::made("case", format!("must be one of {cases}"), format!("必须是以下之一：{cases}"));
     }
     let both = bilingual(message);
@@ -47,13 +47,12 @@ pub fn bilingual(message: &str) -> Bilingual {
     let zh = if let Some((name, _)) = quoted("missing field `") {
         format!("缺少字段 `{name}`")
     } else if let Some((name, rest)) = quoted("unknown field `") {
-        let known = rest.strip_prefix(", expected ").map(|known| known.strip_prefix("one of ").unwrap_or(known));
+        let known = rest.strip_prefix(", expected ").map(names);
         format!("未知字段 `{name}`{}", known.map(|known| format!("，已知字段：{known}")).unwrap_or_default())
     } else if let Some((name, _)) = quoted("duplicate field `") {
         format!("字段 `{name}` 重复出现")
     } else if let Some((name, rest)) = quoted("unknown variant `") {
-        let cases = rest.strip_prefix(", expected ").unwrap_or(rest);
-        format!("`{name}` 必须是以下之一：{}", cases.strip_prefix("one of ").unwrap_or(cases))
+        format!("`{name}` 必须是以下之一：{}", names(rest.strip_prefix(", expected ").unwrap_or(rest)))
     } else if let Some(expected) = message.strip_prefix("invalid type: ").and_then(expected) {
         kind(expected).map_or_else(|| format!("类型不符，应为 {expected}"), |kind| rule::kind(kind).zh.into_owned())
     } else if let Some((given, expected)) =
@@ -64,6 +63,11 @@ pub fn bilingual(message: &str) -> Bilingual {
         IdError::chinese(message).unwrap_or_else(|| format!("格式有误：{message}"))
     };
     Bilingual::made(message.to_owned(), zh)
+}
+
+/// The names that serde lists, two of them as it lists more.
+fn names(listed: &str) -> String {
+    listed.strip_prefix("one of ").unwrap_or(listed).replace("` or `", "`, `")
 }
 
 fn expected(rest: &str) -> Option<&str> {
