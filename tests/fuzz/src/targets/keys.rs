@@ -35,7 +35,7 @@ fn scalar(data: &mut &[u8]) -> Scalar {
 }
 
 fn entry(data: &mut &[u8]) -> IndexEntry {
-    let count = data.first().map_or(0, |count| count % 4);
+    let count = data.split_off_first().map_or(0, |count| count % 4);
     let values = (0..count).map(|_| scalar(data)).collect();
     IndexEntry { index: "by-state".into(), values }
 }
@@ -62,10 +62,38 @@ pub(super) fn keys(mut data: &[u8]) {
     assert_eq!(expected, x.cmp(&y), "entries are not ordered as their values: {first:?} {a:?} {second:?} {b:?}");
 }
 
+/// Two keys and the values of an entry of each, as [`keys`] reads them.
+fn seed(keys: [&[u8]; 2], entries: [&[Scalar]; 2]) -> Vec<u8> {
+    let mut data = Vec::new();
+    let mut put = |kind: Option<u8>, bytes: Option<&[u8]>| {
+        data.extend(kind);
+        if let Some(bytes) = bytes {
+            data.push(u8::try_from(bytes.len()).unwrap());
+            data.extend_from_slice(bytes);
+        }
+    };
+    keys.iter().for_each(|key| put(None, Some(key)));
+    for values in entries {
+        put(Some(u8::try_from(values.len()).unwrap()), None);
+        for value in values {
+            match value {
+                Scalar::None => put(Some(0), None),
+                Scalar::Bool(value) => put(Some(if *value { 5 } else { 1 }), None),
+                Scalar::Int(value) => put(Some(2), Some(&value.to_le_bytes())),
+                Scalar::Text(text) => put(Some(3), Some(text.as_bytes())),
+            }
+        }
+    }
+    data
+}
+
 pub(super) fn seeds() -> Vec<Vec<u8>> {
+    let text = |text: &str| Scalar::Text(text.to_owned());
     vec![
-        b"\x03abc\x03abd\x02\x03\x04text\x02\x08\x01\x02\x03\x04\x05\x06\x07\x08\x03\x07\x03\x02\x00\x01\x05".to_vec(),
-        b"\x02\x00\xff\x03\x00\x01\x00\x01\x01\x05\x01\x03\x00".to_vec(),
-        b"\x01a\x02a\x00\x02\x03\x01a\x03\x02a\x00\x02\x03\x01a\x03\x01b".to_vec(),
+        seed([b"a", b"b"], [&[Scalar::Int(-1)], &[Scalar::Int(1)]]),
+        seed([b"a", b"a"], [&[Scalar::Int(i64::MIN), text("a")], &[Scalar::Int(i64::MAX), text("b")]]),
+        seed([b"a\0", b"a\0\x01"], [&[text("a\0b"), Scalar::Bool(true)], &[text("a\u{1}"), Scalar::Bool(false)]]),
+        seed([b"\xff\0\xff", b"\xff"], [&[Scalar::None, text("")], &[Scalar::None, text("\0"), Scalar::None]]),
+        seed([b"long key of a record", b"long key of a recorD"], [&[], &[text("京A12345")]]),
     ]
 }
