@@ -7,23 +7,11 @@ use tokio::net::UnixStream;
 
 const PROTOCOL: i32 = 3 << 16;
 const STATEMENT: &str = "command";
-/// The code of errors after which a serializable transaction is to be run again.
-const SERIALIZATION_FAILURE: &[u8] = b"C40001\0";
-
 /// A connection with one prepared statement of text parameters and a text result.
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: UnixStream,
     out: Vec<u8>,
-}
-
-/// What a statement came to.
-#[derive(Debug)]
-pub(super) enum Outcome {
-    /// The first column of its last row.
-    Value(Vec<u8>),
-    /// Another transaction was in the way.
-    Again,
 }
 
 impl Connection {
@@ -52,8 +40,8 @@ impl Connection {
         self.ask().await.map(|_| ())
     }
 
-    /// Executes the statement.
-    pub(super) async fn execute(&mut self, parameters: &[&str]) -> std::io::Result<Outcome> {
+    /// Executes the statement: the first column of its last row.
+    pub(super) async fn execute(&mut self, parameters: &[&str]) -> std::io::Result<Vec<u8>> {
         let mut bind = [b"\0", STATEMENT.as_bytes(), b"\0", &0_i16.to_be_bytes()].concat();
         bind.extend(i16::try_from(parameters.len()).unwrap().to_be_bytes());
         for parameter in parameters {
@@ -74,20 +62,19 @@ impl Connection {
     }
 
     /// Sends what was written, and reads until the server is ready for more.
-    async fn ask(&mut self) -> std::io::Result<Outcome> {
+    async fn ask(&mut self) -> std::io::Result<Vec<u8>> {
         self.stream.write_all(&self.out).await?;
         self.out.clear();
         let (mut buffer, mut at) = (Vec::with_capacity(1 << 10), 0);
-        let mut outcome = Outcome::Value(Vec::new());
+        let mut value = Vec::new();
         loop {
             while let Some((kind, body)) = message_at(&buffer, at) {
                 at += 5 + body.len();
                 match kind {
                     // A data row: the number of columns, then each with its length.
-                    b'D' => outcome = Outcome::Value(body[6..].to_vec()),
-                    b'E' if contains(body, SERIALIZATION_FAILURE) => outcome = Outcome::Again,
+                    b'D' => value = body[6..].to_vec(),
                     b'E' => return Err(std::io::Error::other(String::from_utf8_lossy(body).replace('\0', " "))),
-                    b'Z' => return Ok(outcome),
+                    b'Z' => return Ok(value),
                     _ => {}
                 }
             }
@@ -103,10 +90,6 @@ fn message_at(buffer: &[u8], at: usize) -> Option<(u8, &[u8])> {
     let head = buffer.get(at..at + 5)?;
     let length = u32::from_be_bytes(head[1..].try_into().unwrap()) as usize;
     Some((head[0], buffer.get(at + 5..at + 1 + length)?))
-}
-
-fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
 }
 
 #[cfg(test)]
