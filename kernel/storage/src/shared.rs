@@ -16,7 +16,7 @@ use crate::recent::Recent;
 pub(crate) trait Table: Send + Sync {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError>;
     fn range(&self, range: &RowRange, direction: Direction, limit: usize) -> Result<Vec<RawRow>, StorageError>;
-    /// Applies the changes of the commits up to `position`, all or nothing.
+    /// Applies the changes of the commits up to `position`, one after another, the position last. Readers are given none of them before it is published.
     fn apply(&self, position: Position, rows: &BTreeMap<Bytes, Option<Bytes>>) -> Result<(), StorageError>;
 }
 

@@ -164,16 +164,18 @@ impl Table for SledTable {
         })
     }
 
+    /// No batch of sled's: it would seal its buffer and wake all its threads, twice, and hold readers up meanwhile. What the index has after a kill is a
+    /// prefix of what was written to it, so a position that is there has its rows, and rows without theirs are only written again.
     fn apply(&self, position: Position, rows: &BTreeMap<Bytes, Option<Bytes>>) -> Result<(), StorageError> {
-        let mut batch = sled::Batch::default();
-        for (key, value) in rows {
-            match value {
-                Some(value) => batch.insert(&key[..], &value[..]),
-                None => batch.remove(&key[..]),
+        self.guarded(|db| {
+            for (key, value) in rows {
+                match value {
+                    Some(value) => db.insert(&key[..], &value[..])?,
+                    None => db.remove(&key[..])?,
+                };
             }
-        }
-        batch.insert(APPLIED, &position.to_be_bytes());
-        self.guarded(|db| db.apply_batch(batch))
+            db.insert(APPLIED, &position.to_be_bytes()).map(|_| ())
+        })
     }
 }
 
