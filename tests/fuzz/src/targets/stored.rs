@@ -22,7 +22,10 @@ pub(super) fn block(data: &[u8]) {
     same("block", &sealed, fuzz::block(&sealed));
 }
 
-fn rows(rows: &[(&[u8], Option<&[u8]>)]) -> Vec<u8> {
+/// A row's key, and its value if it has one.
+type Row<'a> = (&'a [u8], Option<&'a [u8]>);
+
+fn rows(rows: &[Row<'_>]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (key, value) in rows {
         bytes.extend(u32::try_from(key.len()).unwrap().to_le_bytes());
@@ -34,7 +37,7 @@ fn rows(rows: &[(&[u8], Option<&[u8]>)]) -> Vec<u8> {
 }
 
 /// One frame of these transactions.
-fn framed(transactions: &[&[(&[u8], Option<&[u8]>)]]) -> Vec<u8> {
+fn framed(transactions: &[&[Row<'_>]]) -> Vec<u8> {
     let mut bytes = vec![0; 16];
     bytes.extend(41_u64.to_le_bytes());
     bytes.extend(u32::try_from(transactions.len()).unwrap().to_le_bytes());

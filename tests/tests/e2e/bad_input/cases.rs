@@ -53,7 +53,7 @@ impl Case {
             list(&problem["errors"]).iter().filter_map(|error| error["pointer"].as_str()).collect();
         let within =
             |found: &&str| *found == pointer || found.strip_prefix(pointer).is_some_and(|rest| rest.starts_with('/'));
-        assert!(pointers.iter().any(|found| within(&found)), "{pointer} is not among {pointers:?}: {self}");
+        assert!(pointers.iter().any(within), "{pointer} is not among {pointers:?}: {self}");
     }
 }
 
