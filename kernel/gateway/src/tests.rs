@@ -19,7 +19,7 @@ use forecourt_auth::{Bootstrap, FirstAdmin, Names, NewGroup};
 use forecourt_base::{GroupId, OsRandom, SystemClock, UserId};
 use forecourt_runtime::{Compiler, Kernel, KernelOptions};
 use forecourt_schema::fixtures::Fixture;
-use forecourt_storage::MemoryEngine;
+use forecourt_storage::{Engine, MemoryEngine};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -141,18 +141,22 @@ impl Api {
 }
 
 async fn kernel() -> Arc<Kernel> {
+    let kernel = kernel_over(MemoryEngine::new()).await;
+    let group = NewGroup { id: GroupId::new("demo").unwrap(), name: "Demo".to_owned(), names: Names::new() };
+    let (admin, deployment_admin) = (first_admin("boss"), Some(first_admin("root")));
+    kernel.auth().bootstrap(&Bootstrap { group, admin, deployment_admin }, "test").await.unwrap();
+    kernel
+}
+
+async fn kernel_over(storage: Arc<dyn Engine>) -> Arc<Kernel> {
     let options = KernelOptions {
-        storage: MemoryEngine::new(),
+        storage,
         clock: Arc::new(SystemClock),
         random: Arc::new(OsRandom),
         artefacts: None,
         compiler: Compiler::InProcess,
     };
-    let kernel = Kernel::open(options).await.unwrap();
-    let group = NewGroup { id: GroupId::new("demo").unwrap(), name: "Demo".to_owned(), names: Names::new() };
-    let (admin, deployment_admin) = (first_admin("boss"), Some(first_admin("root")));
-    kernel.auth().bootstrap(&Bootstrap { group, admin, deployment_admin }, "test").await.unwrap();
-    kernel
+    Kernel::open(options).await.unwrap()
 }
 
 /// A component of area `probe`: `apply` answers the error case that it is asked for, traps for 100 and never ends for 101.

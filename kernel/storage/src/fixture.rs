@@ -56,7 +56,7 @@ pub(crate) fn snapshot(path: &Path) {
 pub(crate) async fn fill(path: &Path, count: usize) {
     let engine = open(path).await;
     for number in 0..count {
-        let value = if number % 50 == 7 { "large".repeat(20_000) } else { format!("value {number}") };
+        let value = if number % 50 == 7 { "large".repeat(8_000) } else { format!("value {number}") };
         put(&engine, &format!("key{}", number % 40), &value).await;
     }
     engine.close().await.unwrap();

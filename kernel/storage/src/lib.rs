@@ -14,6 +14,9 @@
 //! - INVARIANT (durable-before-answer): a commit is on disk before it is answered; what was answered otherwise leaves nothing.
 //! - INVARIANT (ordered-keys), INVARIANT (ordered-entries): rows are ordered as records' keys and index values are.
 //! - INVARIANT (tail-rule): only the log's last frame can be torn.
+//! - INVARIANT (fuzzy-copy): a snapshot file and the log from its start on hold the state at any position from its end on.
+//! - INVARIANT (two-ways-back): a segment of the log is removed only when two snapshot files make it needless.
+//! - INVARIANT (whole-backup), INVARIANT (old-or-new): a backup with a manifest is whole; a restore happens or does not.
 //! - INVARIANT (kept-for-readers): changes after the oldest snapshot are remembered, within a budget, with what was there before.
 #![deny(missing_docs)]
 

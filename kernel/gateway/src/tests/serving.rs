@@ -2,6 +2,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
+use forecourt_storage::{LogEngine, LogOptions, Mode, RealFiles, Space, StorageError, Transaction};
+
 use super::*;
 use crate::serve;
 
@@ -79,4 +81,25 @@ async fn a_stopping_gateway_is_not_ready() {
     assert_eq!((reply.status.as_u16(), reply.problem()), (503, "unavailable"));
     assert_eq!(reply.headers["retry-after"], "1");
     assert_eq!(api.get("", "/healthz").await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_says_when_the_disk_is_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = async |disk_reserve_bytes| {
+        let options = LogOptions { disk_reserve_bytes, segment_bytes: 1 << 16, ..LogOptions::default() };
+        LogEngine::open(folder.path(), Arc::new(RealFiles), options).await.unwrap()
+    };
+    let storage = open(0).await;
+    storage.close().await.unwrap();
+    drop(storage);
+    // No disk has so much room.
+    let storage = open(u64::MAX).await;
+    let mut tx = Transaction::begin(&storage, None, Mode::ReadWrite).unwrap();
+    tx.put(&Space::new(None, None, "@test", "records", 1).unwrap(), b"key", "value", vec![]).await.unwrap();
+    assert!(matches!(tx.commit().await, Err(StorageError::DiskFull)));
+    let app = crate::app::App::new(kernel_over(storage).await, GatewayOptions::default());
+    let api = Api { kernel: Arc::clone(app.kernel()), router: crate::routes::of_app(app.clone()) };
+    let reply = api.get("", "/readyz").await;
+    assert_eq!((reply.status, &reply.body), (StatusCode::OK, &json!({ "status": "read-only" })));
 }

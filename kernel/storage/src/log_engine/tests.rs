@@ -1,4 +1,5 @@
 mod crash;
+mod format;
 mod index;
 mod sim;
 mod snapshots;
