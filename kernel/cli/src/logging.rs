@@ -24,7 +24,7 @@ pub(crate) fn begin(filter: &str, format: Option<LogFormat>) -> Result<(), Failu
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let begun = match format.unwrap_or(if human { LogFormat::Human } else { LogFormat::Json }) {
         LogFormat::Human => builder.with_ansi(human).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
     };
     begun.map_err(|error| anyhow::anyhow!("logging did not begin: {error}").into())
 }

@@ -84,7 +84,7 @@ fn problem(status: u16, app: &App, peer: SocketAddr) -> Vec<u8> {
         _ => Problem::new(&table::NOT_HTTP),
     };
     let kernel = app.kernel();
-    let asked = Circumstances::of(&HeaderMap::new(), Some(Peer(peer)), kernel.clock(), kernel.random());
+    let asked = Circumstances::of(&HeaderMap::new(), Some(Peer(peer)), kernel.clock(), kernel.numbers());
     let mut response = problem.render(&asked);
     finish(app, &asked, &mut response);
     app.answered(response.status().as_u16());

@@ -32,7 +32,7 @@ pub(crate) async fn outer(State(app): State<App>, mut request: Request, next: Ne
     let started = Instant::now();
     let peer = request.extensions().get::<Peer>().copied();
     let kernel = app.kernel();
-    let asked = Arc::new(Circumstances::of(request.headers(), peer, kernel.clock(), kernel.random()));
+    let asked = Arc::new(Circumstances::of(request.headers(), peer, kernel.clock(), kernel.numbers()));
     request.extensions_mut().insert(Asked(Arc::clone(&asked)));
     let (method, path, with_body) = (request.method().clone(), logged_path(&request), has_body(request.headers()));
     let span = tracing::info_span!("request", request_id = asked.request_id, trace_id = asked.trace_id);

@@ -125,6 +125,12 @@ impl Kernel {
         &*self.random
     }
 
+    /// Numbers that differ and may be guessed, at less cost than secrets: for the ids of requests.
+    #[must_use]
+    pub fn numbers(&self) -> &dyn Random {
+        &self.seeds
+    }
+
     /// What the kernel counts.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {

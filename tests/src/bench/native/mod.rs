@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use forecourt_auth::Auth;
-use forecourt_base::{Area, Clock, GroupId, OsRandom, Random, Scope, StoreId, SystemClock, limits};
+use forecourt_base::{Area, Clock, GroupId, OsRandom, Random, Scope, SeededRandom, StoreId, SystemClock, limits};
 use forecourt_registry::{Module, Registry};
 use forecourt_storage::{Engine, LogEngine, LogOptions, Mode, RealFiles, Transaction};
 use tokio::sync::Semaphore;
@@ -33,6 +33,7 @@ pub struct Native {
     auth: Auth,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    numbers: SeededRandom,
     jobs: Arc<Module>,
     desk: Arc<Module>,
     calls: Semaphore,
@@ -50,7 +51,8 @@ impl Native {
             let store = Self::scope().store;
             Arc::clone(generation.provider(store.as_ref(), &Area::new(area).unwrap()).unwrap())
         });
-        Arc::new(Self { engine, auth, clock, random, jobs, desk, calls: Semaphore::new(limits::ROOT_CALLS) })
+        let numbers = SeededRandom::new(random.next_u64());
+        Arc::new(Self { engine, auth, clock, random, numbers, jobs, desk, calls: Semaphore::new(limits::ROOT_CALLS) })
     }
 
     /// The store of the benches.

@@ -101,7 +101,7 @@ async fn operation(
 async fn outer(State(native): State<Arc<Native>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let peer = request.extensions().get::<Peer>().copied();
-    let id = given_id(request.headers()).unwrap_or_else(|| uuid_v7(native.clock.now(), &*native.random).into());
+    let id = given_id(request.headers()).unwrap_or_else(|| uuid_v7(native.clock.now(), &native.numbers).into());
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let span = tracing::info_span!("request", request_id = &*id);
