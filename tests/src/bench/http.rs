@@ -72,7 +72,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
 pub fn program<F: Future<Output = ()>>(server: impl FnOnce(TcpListener, Stop) -> F) {
     let filter = tracing_subscriber::EnvFilter::builder().parse("info").unwrap();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    log.json().flatten_event(true).init();
+    log.json().flatten_event(true).with_span_list(false).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut stop = signal(SignalKind::terminate()).unwrap();
