@@ -20,6 +20,10 @@ fn files() -> Arc<dyn Files> {
 
 pub(crate) fn run_verify(arguments: &VerifyArguments, out: &mut dyn Write) -> Result<(), Failure> {
     logging::begin("warn", None)?;
+    look_through(arguments, out)
+}
+
+fn look_through(arguments: &VerifyArguments, out: &mut dyn Write) -> Result<(), Failure> {
     let progress = Progress::new();
     let data = arguments.data.display();
     let step = progress.begin(format!("verifying the data folder {data}"));
@@ -45,7 +49,7 @@ pub(crate) fn run_verify(arguments: &VerifyArguments, out: &mut dyn Write) -> Re
         writeln!(out, "{data} is whole")?;
         return Ok(());
     }
-    Err(Failure::new(Exit::Data, format!("{count} things are wrong with `{data}`; nothing was changed")))
+    Err(Failure::new(Exit::Data, format!("`{data}` is not whole, findings: {count}; nothing was repaired")))
 }
 
 /// Reads what is stored with its meaning: records by their plugins' types, audit rows, events. How many findings there are. Storage is opened for it as at
@@ -71,6 +75,10 @@ fn verify_meaning(data: &Path, progress: Progress, out: &mut dyn Write) -> Resul
 
 pub(crate) fn run_backup(arguments: &BackupArguments, out: &mut dyn Write) -> Result<(), Failure> {
     logging::begin("warn", None)?;
+    back_up(arguments, out)
+}
+
+fn back_up(arguments: &BackupArguments, out: &mut dyn Write) -> Result<(), Failure> {
     let progress = Progress::new();
     let target = arguments.target.display();
     let step = progress.begin(format!("backing up {} to {target}", arguments.data.display()));
@@ -85,6 +93,10 @@ pub(crate) fn run_backup(arguments: &BackupArguments, out: &mut dyn Write) -> Re
 
 pub(crate) fn run_restore(arguments: &RestoreArguments, out: &mut dyn Write) -> Result<(), Failure> {
     logging::begin("warn", None)?;
+    bring_back(arguments, out)
+}
+
+fn bring_back(arguments: &RestoreArguments, out: &mut dyn Write) -> Result<(), Failure> {
     let progress = Progress::new();
     let (source, data) = (arguments.source.display(), arguments.data.display());
     let step = progress.begin(format!("restoring {source} into {data}"));
@@ -127,19 +139,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| -> PathBuf { folder.path().join(name) };
         begin(&path("data"));
-        let whole = said(run_verify, &VerifyArguments { data: path("data") }).unwrap();
+        let whole = said(look_through, &VerifyArguments { data: path("data") }).unwrap();
         assert!(whole.ends_with("data is whole\n"), "{whole}");
         let made = BackupArguments { target: path("backup"), data: path("data") };
-        let text = said(run_backup, &made).unwrap();
+        let text = said(back_up, &made).unwrap();
         assert!(text.contains("holds everything up to position 0: "), "{text}");
         assert_eq!((mode(&path("backup")), mode(&path("data"))), (0o700, 0o700), "personal data are nobody else's");
-        let again = said(run_backup, &made).unwrap_err();
+        let again = said(back_up, &made).unwrap_err();
         assert!(again.exit() == Exit::Data && again.to_string().contains("is not empty"), "{again}");
         let mut back = RestoreArguments { source: path("backup"), data: path("data"), force: false };
-        let refused = said(run_restore, &back).unwrap_err();
+        let refused = said(bring_back, &back).unwrap_err();
         assert!(refused.exit() == Exit::Data && refused.to_string().contains("is not empty"), "{refused}");
         back.force = true;
-        let text = said(run_restore, &back).unwrap();
+        let text = said(bring_back, &back).unwrap();
         assert!(text.contains("storage.before-restore-1"), "{text}");
         begin(&path("data"));
     }
@@ -154,11 +166,14 @@ mod tests {
         bytes[3] ^= 1;
         std::fs::write(&segment, bytes).unwrap();
         let mut out = Vec::new();
-        let failure = run_verify(&VerifyArguments { data: data.clone() }, &mut out).unwrap_err();
-        assert_eq!((failure.exit(), failure.to_string().starts_with("1 things are wrong")), (Exit::Data, true));
+        let failure = look_through(&VerifyArguments { data: data.clone() }, &mut out).unwrap_err();
+        assert_eq!(
+            (failure.exit(), failure.to_string().ends_with("findings: 1; nothing was repaired")),
+            (Exit::Data, true)
+        );
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains("wrong: the head of log segment 0 is damaged: restore a backup"), "{text}");
-        let nothing = run_verify(&VerifyArguments { data: folder.path().join("none") }, &mut Vec::new()).unwrap_err();
+        let nothing = look_through(&VerifyArguments { data: folder.path().join("none") }, &mut Vec::new()).unwrap_err();
         assert!(nothing.to_string().contains("is not a storage folder of forecourt"), "{nothing}");
     }
 }

@@ -194,9 +194,6 @@ impl<T: StoredTable> CommitLoop<T> {
     /// Leaves the folder so that the next kernel can trust the index.
     fn close(self) -> Result<(), StorageError> {
         let (shared, folder, poisoned) = self.end();
-        if shared.table.is_damaged() {
-            folder.distrust_index();
-        }
         if poisoned {
             return Err(StorageError::Poisoned);
         }
