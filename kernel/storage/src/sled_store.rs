@@ -141,7 +141,12 @@ fn sync_tree(path: &Path) -> io::Result<()> {
         if entry.file_type()?.is_dir() {
             sync_tree(&entry.path())?;
         } else {
-            fs::File::open(entry.path())?.sync_all()?;
+            match fs::File::open(entry.path()) {
+                Ok(file) => file.sync_all()?,
+                // sled removes its own old files in a thread of its own.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     fs::File::open(path)?.sync_all()
