@@ -6,7 +6,8 @@
 //! - bare: axum that appends to a group-committed log, and nothing else;
 //! - postgres, where PostgreSQL is installed: axum in front of it (`forecourt_tests::bench::postgres`).
 //!
-//! `--quick`, or `FORECOURT_BENCH_QUICK=1`, makes the rounds short: for trying it out, not for figures. The figures are ratios of one run; a build beside it
+//! `--quick`, or `FORECOURT_BENCH_QUICK=1`, makes the rounds short: for trying it out, not for figures. `FORECOURT_BENCH_CASE=get-card` measures the cases
+//! whose title holds that text, as a profiler needs. The figures are ratios of one run; a build beside it
 //! spoils them.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot find its own program stops")]
 
@@ -50,8 +51,14 @@ fn other(name: &'static str, folder: &Folder) -> Target {
     Target { name, server: Server::start_program(program, folder) }
 }
 
+impl Case {
+    fn title(&self) -> String {
+        format!("{} at {} connection(s)", self.kind.operation(), self.connections)
+    }
+}
+
 fn compare(case: &Case, targets: &[(&Target, Request)], plan: Plan) -> Vec<Figures> {
-    println!("{} at {} connection(s)", case.kind.operation(), case.connections);
+    println!("{}", case.title());
     let figures = in_turns(targets, case.connections, plan);
     for ((target, _), figures) in targets.iter().zip(&figures) {
         println!("  {:9}{figures}", target.name);
@@ -98,7 +105,8 @@ fn measure(plan: Plan) {
     for kind in [Kind::Command, Kind::Nested, Kind::Read] {
         in_turns(&asked(kind), 64, warm);
     }
-    for case in &CASES {
+    let wanted = std::env::var("FORECOURT_BENCH_CASE").unwrap_or_default();
+    for case in CASES.iter().filter(|case| case.title().contains(&wanted)) {
         judge(case, &compare(case, &asked(case.kind), plan));
     }
     println!("fdatasync of 4 KiB after: p50 {:.3} ms", sync_p50().as_secs_f64() * 1e3);
