@@ -26,8 +26,10 @@ pub(crate) fn run_verify(arguments: &VerifyArguments, out: &mut dyn Write) -> Re
 fn look_through(arguments: &VerifyArguments, out: &mut dyn Write) -> Result<(), Failure> {
     let progress = Progress::new();
     let data = arguments.data.display();
+    let folder = DataFolder::new(&arguments.data);
+    folder.check_begun()?;
     let step = progress.begin(format!("verifying the data folder {data}"));
-    let storage = DataFolder::new(&arguments.data).storage();
+    let storage = folder.storage();
     let report = verify(&storage, files(), &progress.told(), &mut |_| {})?;
     step.done();
     writeln!(out, "log: {} segments, {} frames, last position {}", report.segments, report.frames, report.position)?;
@@ -66,7 +68,7 @@ fn verify_meaning(data: &Path, progress: Progress, out: &mut dyn Write) -> Resul
         Ok::<_, Failure>(verified)
     })?;
     let (records, audit_rows, events) = (verified.records, verified.audit_rows, verified.events);
-    writeln!(out, "meaning: {records} records of plugins, {audit_rows} audit rows, {events} events")?;
+    writeln!(out, "content: {records} records of plugins, {audit_rows} audit rows, {events} events")?;
     for finding in &verified.findings {
         writeln!(out, "wrong: {} `{}`: {}", finding.place, finding.key, finding.problem)?;
     }
@@ -81,6 +83,7 @@ pub(crate) fn run_backup(arguments: &BackupArguments, out: &mut dyn Write) -> Re
 fn back_up(arguments: &BackupArguments, out: &mut dyn Write) -> Result<(), Failure> {
     let progress = Progress::new();
     let target = arguments.target.display();
+    DataFolder::new(&arguments.data).check_begun()?;
     let step = progress.begin(format!("backing up {} to {target}", arguments.data.display()));
     make_private(&arguments.target)?;
     let options = LogOptions { told: progress.told(), ..LogOptions::default() };
@@ -100,7 +103,9 @@ fn bring_back(arguments: &RestoreArguments, out: &mut dyn Write) -> Result<(), F
     let progress = Progress::new();
     let (source, data) = (arguments.source.display(), arguments.data.display());
     let step = progress.begin(format!("restoring {source} into {data}"));
-    make_private(&arguments.data)?;
+    if arguments.source.join("manifest.json").exists() {
+        make_private(&arguments.data)?;
+    }
     let (layout, told) = (DataFolder::LAYOUT, progress.told());
     let restored = restore(&arguments.source, &arguments.data, layout, arguments.force, &files(), &told)?;
     step.done();
@@ -173,7 +178,14 @@ mod tests {
         );
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains("wrong: the head of log segment 0 is damaged: restore a backup"), "{text}");
-        let nothing = look_through(&VerifyArguments { data: folder.path().join("none") }, &mut Vec::new()).unwrap_err();
-        assert!(nothing.to_string().contains("is not a storage folder of forecourt"), "{nothing}");
+        let none = folder.path().join("none");
+        let nothing = look_through(&VerifyArguments { data: none.clone() }, &mut Vec::new()).unwrap_err();
+        assert!(nothing.to_string().starts_with("nothing was ever stored in `"), "{nothing}");
+        let (source, target) = (folder.path().join("no-backup"), folder.path().join("target"));
+        let made = BackupArguments { target: target.clone(), data: none.clone() };
+        assert_eq!(said(back_up, &made).unwrap_err().exit(), Exit::Data);
+        let restored = said(bring_back, &RestoreArguments { source, data: none.clone(), force: false }).unwrap_err();
+        assert!(restored.to_string().contains("has no `manifest.json`"), "{restored}");
+        assert!(!none.exists() && !target.exists(), "what was refused leaves no folders");
     }
 }

@@ -143,6 +143,8 @@ struct Root {
     bounds: Bounds,
     numbers: Numbers,
     nested: Vec<NestedCall>,
+    /// The page token that storage refused in the last attempt.
+    refused_token: Option<String>,
     /// The plugin that has no place free.
     crowd: Option<Arc<Tenant>>,
 }
@@ -176,7 +178,7 @@ impl Root {
         let command = OperationKind::of(name) == OperationKind::Command;
         let bounds = if name.starts_with("report-") { Bounds::REPORT } else { Bounds::CALL };
         let (numbers, nested) = (Numbers::default(), Vec::new());
-        Self { kernel, origin, command, bounds, numbers, nested, crowd: None, call, arguments }
+        Self { kernel, origin, command, bounds, numbers, nested, refused_token: None, crowd: None, call, arguments }
     }
 
     async fn run(mut self, mut seat: Seat) -> End {
@@ -366,7 +368,8 @@ impl Root {
         let Some(tree) = tree else {
             return Err(outcome.err().unwrap_or_else(|| Abort::Internal("a call lost its tree".to_owned())).into());
         };
-        let Tree { mut transaction, numbers, nested, budget, .. } = *tree;
+        let Tree { mut transaction, numbers, nested, budget, refused_token, .. } = *tree;
+        self.refused_token = refused_token;
         self.numbers = numbers;
         self.nested = nested;
         self.kernel.metrics().cpu(&target.module.plugin, budget.cpu_ms());
@@ -393,6 +396,7 @@ impl Root {
         let (answer, failed) = match &result {
             Some(Val::Result(Ok(value))) => (Ok(given(value.as_deref())?), None),
             Some(Val::Result(Err(error))) => {
+                self.check_page_token(target)?;
                 let case = case_name(error.as_deref());
                 (Err(payload(&operation.err, error.as_deref())?), Some(case))
             }
@@ -412,6 +416,15 @@ impl Root {
             Err(error) => Err(idempotency::domain(failed.unwrap_or_default(), error, false)),
         };
         Ok(if self.command { Attempt::Commit(Box::new(transaction), answer) } else { Attempt::Done(answer) })
+    }
+
+    /// An operation that failed over a page token which its caller made up or took from another list was asked wrongly.
+    fn check_page_token(&self, target: &Target) -> Result<(), CallError> {
+        let (Some(token), Arguments::Json(arguments)) = (&self.refused_token, &self.arguments) else { return Ok(()) };
+        match forecourt_schema::refused_page_token(&target.export.parameters, arguments, token) {
+            Some(field) => Err(CallError::Malformed { fields: vec![field] }),
+            None => Ok(()),
+        }
     }
 
     fn audit_entry(&self, outcome: Outcome) -> AuditEntry {

@@ -49,6 +49,8 @@ pub(crate) struct Tree {
     pub(crate) stack: Vec<Arc<Module>>,
     /// Whether it is known whose fault the tree's ending is.
     pub(crate) blamed: bool,
+    /// A page token that storage refused, as no answer of the same query gave it.
+    pub(crate) refused_token: Option<String>,
     random: u64,
 }
 
@@ -85,6 +87,7 @@ impl Tree {
             numbers,
             nested: Vec::new(),
             stack: Vec::with_capacity(4),
+            refused_token: None,
             blamed: false,
             random,
         }

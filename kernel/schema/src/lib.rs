@@ -25,6 +25,7 @@ mod manifest;
 mod model;
 mod normalise;
 mod openapi;
+mod page_token;
 mod read;
 mod rule;
 mod said;
@@ -47,6 +48,7 @@ pub use manifest::{
 pub use model::{Import, Interface, Labels, Operation, OperationKind, PluginSchema, Topic};
 pub use normalise::{NormalisedValue, normalise, normalise_at, normalise_params};
 pub use openapi::openapi;
+pub use page_token::refused_page_token;
 pub use read::read_component;
 pub use rule::{FieldError, Rule, Warning};
 pub use said::{bilingual, rule_of};

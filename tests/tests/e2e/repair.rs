@@ -149,6 +149,10 @@ fn reception_takes_what_is_true_of_a_vehicle_alone() {
     imported.ok();
     let orders = shop.advisor.list(&shop.store, "repair/orders/list-orders", &json!({}));
     assert_eq!(orders.len(), 3);
+    // A token that no answer gave is the caller's fault, whatever the plugin makes of it.
+    let forged = shop.call(&shop.advisor, "repair/orders/list-orders", json!({ "page": "Zm9yZ2Vk" }));
+    let problem = forged.problem(400, "invalid-fields");
+    assert_eq!((&problem["errors"][0]["pointer"], &problem["errors"][1]), (&json!("/page"), &Value::Null), "{problem}");
 }
 
 #[test]

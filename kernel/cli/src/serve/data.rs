@@ -25,6 +25,15 @@ impl<'a> DataFolder<'a> {
         self.storage().exists()
     }
 
+    /// Refuses a folder in which nothing was ever stored, for commands that need what is there.
+    pub(crate) fn check_begun(&self) -> Result<(), Failure> {
+        if self.has_begun() {
+            return Ok(());
+        }
+        let path = self.0.display();
+        Err(Failure::new(Exit::Data, format!("nothing was ever stored in `{path}`: name the data folder by --data")))
+    }
+
     /// The truth: everything that was committed.
     pub(crate) fn storage(&self) -> PathBuf {
         self.0.join(Self::LAYOUT.storage)

@@ -63,6 +63,15 @@ impl CallState {
         }
     }
 
+    /// Where a listing goes on; a token that is none of its own is remembered, for the caller may have made it up.
+    fn cursor(&mut self, request: &Listing, identity: &str) -> Answer<Option<Vec<u8>>> {
+        let cursor = request.cursor(identity);
+        if cursor.is_err() {
+            self.tree()?.refused_token.clone_from(&request.token);
+        }
+        Ok(cursor)
+    }
+
     async fn put_record(&mut self, collection: String, key: String, value: String) -> Answer<()> {
         let (number, space) = checked!(self.collection(&collection)?);
         checked!(check_key(&key));
@@ -92,7 +101,7 @@ impl CallState {
 
     async fn scan_records(&mut self, request: &Listing, prefix: String) -> Answer<storage::Page> {
         let (_, space) = checked!(self.collection(&request.collection)?);
-        let cursor = checked!(request.cursor(&prefix));
+        let cursor = checked!(self.cursor(request, &prefix)?);
         let mut range = KeyRange::prefix(prefix.as_bytes());
         if let Some(cursor) = cursor {
             match request.direction {
@@ -123,7 +132,7 @@ impl CallState {
         canonical(index, &mut range);
         let name = index.name.to_string();
         let identity = format!("{name}\u{1}{range:?}");
-        let cursor = checked!(request.cursor(&identity));
+        let cursor = checked!(self.cursor(request, &identity)?);
         let transaction = &mut self.tree()?.transaction;
         let rows = transaction.query(&space, &name, &range, request.direction, request.limit, cursor.as_deref()).await;
         let rows = checked!(self.settle(rows)?);

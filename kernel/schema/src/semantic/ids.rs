@@ -19,7 +19,7 @@ const FILE: Rule = Rule::fixed(
     "must be the SHA-256 of a stored file: 64 hexadecimal digits",
     "必须是文件的 SHA-256：64位十六进制数字",
 );
-const PAGE: Rule =
+pub(crate) const PAGE: Rule =
     Rule::fixed("page-token", "must be a page token from an earlier answer", "必须是先前答复中的分页标记");
 const PERSONAL: Rule = Rule::fixed(
     "personal-text",

@@ -3,7 +3,7 @@
 //! `check` wants the canonical form, which guests pass and storage holds; `normalise` takes what people type.
 
 mod credit_code;
-mod ids;
+pub(crate) mod ids;
 mod mobile;
 mod plate;
 mod resident_id;
