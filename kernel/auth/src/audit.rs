@@ -6,7 +6,7 @@
 //! A group's trail has every row; a store's has an empty one in the place just before each that concerns it.
 
 use forecourt_base::{GroupId, Scope, StoreId, Timestamp, UserId, limits};
-use forecourt_storage::{Bytes, Direction, KeyRange, Row, Space, StorageError, Transaction};
+use forecourt_storage::{Bytes, Direction, KeyRange, Row, Space, StorageError, Transaction, Written, WrittenValue};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -95,7 +95,7 @@ pub struct AuditRecord {
     pub collection: String,
     /// The record's key.
     pub key: String,
-    /// The [`digest`] of its new value; none when it was deleted.
+    /// The [`digest`] of its new value, `added` where an addition makes it at the commit, none when it was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
 }
@@ -111,6 +111,20 @@ impl AuditRecord {
             digest: value.map(digest),
         }
     }
+}
+
+/// The records of plugins that `tx` changes so far, by key and digest: no values.
+#[must_use]
+pub fn records(tx: &Transaction) -> Vec<AuditRecord> {
+    let record = |written: Written<'_>| {
+        let digest = match written.value {
+            WrittenValue::Put(value) => Some(digest(value)),
+            WrittenValue::Added => Some("added".to_owned()),
+            WrittenValue::Deleted => None,
+        };
+        AuditRecord { digest, ..AuditRecord::new(written.space, written.key, None) }
+    };
+    tx.written().filter(|written| !written.space.owner().starts_with('@')).map(record).collect()
 }
 
 /// One row of the trail.

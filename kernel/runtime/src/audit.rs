@@ -1,9 +1,9 @@
 //! What a root call leaves in the audit.
 
-use forecourt_auth::audit::{Actor, AuditEntry, AuditRecord, Nested, Outcome, digest};
+use forecourt_auth::audit::{Actor, AuditEntry, Nested, Outcome, digest};
 use forecourt_auth::{AuthError, Principal};
 use forecourt_base::{Scope, Timestamp};
-use forecourt_storage::{Attempts, Transaction, Written, WrittenValue};
+use forecourt_storage::Attempts;
 
 use crate::call::Call;
 use crate::error::CallError;
@@ -40,22 +40,6 @@ pub(crate) fn of_call(call: &Call, origin: &Origin, nested: &[NestedCall], outco
 fn chain(nested: &NestedCall) -> Nested {
     let NestedCall { operation, by, elevated } = nested;
     Nested { operation: operation.to_string(), caller: by.plugin.to_string(), elevated: *elevated }
-}
-
-/// The records of plugins that a transaction changes, by key and digest: no values.
-pub(crate) fn records(transaction: &Transaction) -> Vec<AuditRecord> {
-    let plugins = transaction.written().filter(|written| !written.space.owner().starts_with('@'));
-    let record = |written: Written<'_>| AuditRecord {
-        owner: written.space.owner().to_owned(),
-        collection: written.space.collection().to_owned(),
-        key: String::from_utf8_lossy(written.key).into_owned(),
-        digest: match written.value {
-            WrittenValue::Put(value) => Some(digest(value)),
-            WrittenValue::Added => Some("added".to_owned()),
-            WrittenValue::Deleted => None,
-        },
-    };
-    plugins.map(record).collect()
 }
 
 /// Writes an audit line in a transaction of its own; a failure to do so is logged.

@@ -405,7 +405,7 @@ impl Root {
         if self.command {
             let outcome = failed.clone().map_or(Outcome::Done, Outcome::Failed);
             let mut entry = self.audit_entry(outcome);
-            entry.records = audit::records(&transaction);
+            entry.records = forecourt_auth::audit::records(&transaction);
             forecourt_auth::audit::append(&mut transaction, &entry).await?;
             if let Some(kept) = kept {
                 kept.keep(&mut transaction, self.origin.started, &answer, failed.as_deref()).await?;

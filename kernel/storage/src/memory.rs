@@ -54,32 +54,41 @@ impl Journal for NoJournal {
     }
 }
 
-/// An engine in memory. Commits run in the task that asks for them, so a commit costs no change of threads.
-pub struct MemoryEngine {
-    shared: Arc<Shared<MemoryTable>>,
-    committer: Mutex<Committer<MemoryTable, NoJournal>>,
-    locks: Locks,
-}
+/// Makes engines in memory. Commits run in the task that asks for them, so a commit costs no change of threads.
+#[derive(Debug)]
+pub struct MemoryEngine;
 
 impl MemoryEngine {
     /// An empty engine.
     #[expect(clippy::new_ret_no_self, reason = "an engine is used through its trait only")]
     #[must_use]
     pub fn new() -> Arc<dyn Engine> {
-        let shared = Arc::new(Shared::new(MemoryTable::default(), 0));
-        let committer = Mutex::new(Committer::new(Arc::clone(&shared), NoJournal));
+        JournalledEngine::over(Arc::new(Shared::new(MemoryTable::default(), 0)), NoJournal)
+    }
+}
+
+/// A table in memory behind a journal.
+pub(crate) struct JournalledEngine<J> {
+    shared: Arc<Shared<MemoryTable>>,
+    committer: Mutex<Committer<MemoryTable, J>>,
+    locks: Locks,
+}
+
+impl<J: Journal + 'static> JournalledEngine<J> {
+    pub(crate) fn over(shared: Arc<Shared<MemoryTable>>, journal: J) -> Arc<dyn Engine> {
+        let committer = Mutex::new(Committer::new(Arc::clone(&shared), journal));
         Arc::new(Self { shared, committer, locks: Locks::default() })
     }
 }
 
-impl fmt::Debug for MemoryEngine {
+impl<J> fmt::Debug for JournalledEngine<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MemoryEngine(at {})", self.stable_position())
+        write!(f, "MemoryEngine(at {})", self.shared.active.published())
     }
 }
 
 #[async_trait]
-impl Engine for MemoryEngine {
+impl<J: Journal + 'static> Engine for JournalledEngine<J> {
     fn stable_position(&self) -> Position {
         self.shared.active.published()
     }

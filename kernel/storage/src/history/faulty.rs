@@ -1,19 +1,16 @@
 //! Engines that are wrong in one way each.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use forecourt_base::GroupId;
-use tokio::sync::oneshot;
 
-use crate::committer::{Batch, Committer, Journal, Request};
+use crate::committer::{Batch, Journal};
 use crate::engine::AtPosition;
 use crate::keys::RowRange;
-use crate::locks::Locks;
-use crate::memory::MemoryTable;
+use crate::memory::{JournalledEngine, MemoryTable};
 use crate::shared::{Shared, Table};
 use crate::{Commit, Direction, Engine, ExclusiveGuard, MemoryEngine, Position, RawRow, Snapshot, StorageError};
 
@@ -112,70 +109,10 @@ impl Journal for Early {
     }
 }
 
-/// An engine in memory whose undo images come after the table has changed, or not.
-pub(super) struct LateImages {
-    shared: Arc<Shared<MemoryTable>>,
-    committer: Mutex<Committer<MemoryTable, Early>>,
-    locks: Locks,
-}
-
-impl LateImages {
-    /// `late` is the fault; without it the engine is right.
-    pub(super) fn engine(late: bool, meanwhile: &Meanwhile) -> Arc<dyn Engine> {
-        let shared = Arc::new(Shared::new(MemoryTable::default(), 0));
-        let journal = Early { shared: Arc::clone(&shared), meanwhile: Arc::clone(meanwhile), applies: late };
-        let committer = Mutex::new(Committer::new(Arc::clone(&shared), journal));
-        Arc::new(Self { shared, committer, locks: Locks::default() })
-    }
-}
-
-impl fmt::Debug for LateImages {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LateImages(at {})", self.stable_position())
-    }
-}
-
-#[async_trait]
-impl Engine for LateImages {
-    fn stable_position(&self) -> Position {
-        self.shared.active.published()
-    }
-
-    fn snapshot(&self) -> Result<Snapshot, StorageError> {
-        self.shared.snapshot()
-    }
-
-    async fn get(&self, snapshot: &Snapshot, key: &[u8]) -> Result<AtPosition<Option<Bytes>>, StorageError> {
-        self.shared.get(snapshot, key)
-    }
-
-    async fn newest(&self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
-        self.shared.newest(key)
-    }
-
-    async fn range(
-        &self,
-        snapshot: &Snapshot,
-        range: &RowRange,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<AtPosition<Vec<RawRow>>, StorageError> {
-        self.shared.range(snapshot, range, direction, limit)
-    }
-
-    async fn commit(&self, commit: Commit) -> Result<Position, StorageError> {
-        let permit = self.locks.permit(commit.group.as_ref(), None).await;
-        let (answer, answered) = oneshot::channel();
-        let mut queue = VecDeque::from([Request { commit, permit, answer }]);
-        self.committer.lock().unwrap().run(&mut queue);
-        answered.await.unwrap()
-    }
-
-    async fn exclusive(&self, group: Option<&GroupId>) -> ExclusiveGuard {
-        self.locks.exclusive(group).await
-    }
-
-    async fn close(&self) -> Result<(), StorageError> {
-        Ok(())
-    }
+/// An engine in memory that runs `meanwhile` once, in the midst of a commit. With `late` its undo images come after the table has changed; without that
+/// fault it is right.
+pub(super) fn interrupted(late: bool, meanwhile: &Meanwhile) -> Arc<dyn Engine> {
+    let shared = Arc::new(Shared::new(MemoryTable::default(), 0));
+    let journal = Early { shared: Arc::clone(&shared), meanwhile: Arc::clone(meanwhile), applies: late };
+    JournalledEngine::over(shared, journal)
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use forecourt_checker::{Anomaly, Name, check};
 
 use crate::history::client::{Client, How, Put};
-use crate::history::faulty::{Fault, Faulty, LateImages, Meanwhile};
+use crate::history::faulty::{Fault, Faulty, Meanwhile, interrupted};
 use crate::history::world::World;
 use crate::{Engine, MemoryEngine, Mode, StorageError};
 
@@ -103,7 +103,7 @@ async fn under_snapshot_isolation_a_write_skew_and_the_read_only_anomaly_are_fou
 async fn read_skew(late: bool) -> Option<Name> {
     let meanwhile = Meanwhile::default();
     // Leaked, because the client goes to another thread and comes back.
-    let world: &'static World = Box::leak(Box::new(World::new(LateImages::engine(late, &meanwhile))));
+    let world: &'static World = Box::leak(Box::new(World::new(interrupted(late, &meanwhile))));
     let mut early = reader(world);
     let looked = Arc::new(Mutex::new(None));
     let handed = Arc::clone(&looked);

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use forecourt_auth::audit::{self, Actor, AuditEntry, AuditRecord, Nested, Outcome, digest};
+use forecourt_auth::audit::{self, Actor, AuditEntry, Nested, Outcome, digest};
 use forecourt_auth::{Decision, Principal};
 use forecourt_base::{OperationPath, Scope, Timestamp, limits};
 use forecourt_registry::Module;
 use forecourt_schema::{OperationKind, normalise_params};
-use forecourt_storage::{Attempts, Mode, Transaction, Written, WrittenValue};
+use forecourt_storage::{Attempts, Mode, Transaction};
 use serde_json::Value;
 
 use super::Native;
@@ -109,21 +109,11 @@ impl Native {
 
 /// The audit's line, with the records that were written.
 fn entry(tx: &Transaction, call: &Call, started: Timestamp, nested: Vec<Nested>) -> AuditEntry {
-    let record = |written: Written<'_>| AuditRecord {
-        owner: written.space.owner().to_owned(),
-        collection: written.space.collection().to_owned(),
-        key: String::from_utf8_lossy(written.key).into_owned(),
-        digest: match written.value {
-            WrittenValue::Put(value) => Some(digest(value)),
-            WrittenValue::Added => Some("added".to_owned()),
-            WrittenValue::Deleted => None,
-        },
-    };
     let (actor, trail) = (Some(Actor::from(&*call.principal)), Some(call.scope.clone()));
     let action = call.operation.to_string();
     let mut entry = AuditEntry::new(started, actor, trail, action, Outcome::Done, call.request_id.as_str());
     entry.chain = nested;
-    entry.records = tx.written().filter(|written| !written.space.owner().starts_with('@')).map(record).collect();
+    entry.records = audit::records(tx);
     entry.idempotency = call.idempotency_key.as_ref().map(|key| digest(key.as_bytes()));
     entry
 }
