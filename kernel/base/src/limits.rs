@@ -110,7 +110,9 @@ limits! {
     /// what the engine keeps of changed rows as they were, keys and upkeep included, for transactions that still read the older state
     UNDO_BYTES: usize = 64 * MIB;
     /// log after which the next snapshot file is made, or the size of the last one where that is more
-    LOG_SNAPSHOT_BYTES: usize = 256 * MIB;
+    LOG_SNAPSHOT_BYTES: usize = 64 * MIB;
+    /// rest after each block of rows that is copied into a snapshot file
+    SNAPSHOT_PAUSE_MS: u64 = 1;
     /// snapshot files kept, each with the log from its start on
     SNAPSHOTS_KEPT: usize = 2;
     /// room on the disk that commits leave free, for the index and whoever tidies up

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use forecourt_base::{Scalar, SeededRandom};
 
@@ -20,6 +21,7 @@ pub(crate) fn options() -> LogOptions {
         random: Arc::new(SeededRandom::new(1)),
         snapshot_log_bytes: u64::MAX,
         snapshot_block_rows: 16,
+        snapshot_pause: Duration::ZERO,
         disk_reserve_bytes: 0,
         ..LogOptions::default()
     }

@@ -4,6 +4,7 @@
 pub(crate) mod bombs;
 mod calls;
 mod chains;
+mod compiling;
 mod refusals;
 pub(crate) mod table;
 
@@ -40,10 +41,17 @@ fn components_that_are_not_what_they_say_are_refused() {
 }
 
 #[test]
+fn components_that_cost_too_much_to_compile_are_refused() {
+    try_all(&compiling::rows());
+}
+
+#[test]
 fn no_two_rows_have_one_cause() {
     const ROWS_MIN: usize = 80;
-    let rows: Vec<Row> =
-        [calls::rows(), bombs::rows(), chains::rows(), refusals::rows()].into_iter().flatten().collect();
+    let rows: Vec<Row> = [calls::rows(), bombs::rows(), chains::rows(), refusals::rows(), compiling::rows()]
+        .into_iter()
+        .flatten()
+        .collect();
     let causes: BTreeSet<_> = rows.iter().map(|row| (row.surface, row.cause())).collect();
     assert_eq!(causes.len(), rows.len());
     assert!(rows.len() >= ROWS_MIN, "{} rows", rows.len());

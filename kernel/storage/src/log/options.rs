@@ -1,8 +1,9 @@
 //! How the log and what is made from it are laid out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use forecourt_base::limits::{DISK_RESERVE_BYTES, LOG_SEGMENT_BYTES, LOG_SNAPSHOT_BYTES};
+use forecourt_base::limits::{DISK_RESERVE_BYTES, LOG_SEGMENT_BYTES, LOG_SNAPSHOT_BYTES, SNAPSHOT_PAUSE_MS};
 use forecourt_base::{OsRandom, Random};
 
 use crate::opening::Told;
@@ -20,6 +21,8 @@ pub struct LogOptions {
     pub snapshot_log_bytes: u64,
     /// Rows in one block of a snapshot file.
     pub snapshot_block_rows: usize,
+    /// The rest after each block that is copied, so that commits and the memory that they free keep up.
+    pub snapshot_pause: Duration,
     /// What commits leave free on the disk.
     pub disk_reserve_bytes: u64,
     /// Whom to tell how opening goes on, where it takes long.
@@ -34,6 +37,7 @@ impl Default for LogOptions {
             random: Arc::new(OsRandom),
             snapshot_log_bytes: LOG_SNAPSHOT_BYTES as u64,
             snapshot_block_rows: 256,
+            snapshot_pause: Duration::from_millis(SNAPSHOT_PAUSE_MS),
             disk_reserve_bytes: DISK_RESERVE_BYTES as u64,
             told: Told::nobody(),
         }

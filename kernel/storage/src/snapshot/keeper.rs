@@ -102,6 +102,7 @@ impl<T: StoredTable> Keeper<T> {
                 Ok(false) => break,
                 Err(error) => return Err(copy.abandon(error)),
             }
+            std::thread::sleep(self.options.snapshot_pause);
             if !go_on() {
                 copy.abandon(StorageError::Closed);
                 return Ok(None);

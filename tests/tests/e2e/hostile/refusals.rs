@@ -8,7 +8,8 @@ use forecourt_schema::fixtures::Fixture;
 use super::bombs::{FINE, WIT, WORLD, bomb};
 use super::table::{Attempt, Expected, Row};
 
-const VERSION: &str = "0.2.0";
+/// The version of every component that is refused.
+pub(crate) const VERSION: &str = "0.2.0";
 
 fn fixture() -> Fixture {
     Fixture::new("bomb", VERSION, WORLD).package(WIT)
@@ -92,6 +93,8 @@ fn imports() -> Vec<Row> {
         interface ops { variant error { other(string) } run: func() -> result<u32, error>; }
         interface more { variant error { other(string) } run: func() -> result<u32, error>; }";
     let unknown = patched(&clock(), "unix-millis", "unix-minute");
+    // A function without parameters that gives `s64`, and one that gives `u64`, in a component's binary form.
+    let mistyped = patched(&clock(), "@\0\0x", "@\0\0w");
     vec![
         refused("HTTP", "wasi:http", with(http, "wasi:http/fetch@0.2.0")),
         refused("a package of WASI that is not given", "wasi:threads", with(threads, "wasi:threads/spawn@0.2.0")),
@@ -104,6 +107,7 @@ fn imports() -> Vec<Row> {
         ),
         refused("a function of no interface", "stands in no interface", with(other, "go: func()")),
         refused("a function that the kernel's interface lacks", "unix-minute", unknown),
+        refused("a function of the kernel's with another type", "unix-millis", mistyped),
         refused(
             "the export of a kernel's interface",
             "export",
