@@ -27,10 +27,15 @@ const DISORDER_MS: i64 = 60 * 60 * 1_000;
 pub struct Actor {
     /// The user's group; none for a user of the deployment.
     pub group: Option<GroupId>,
-    /// The sign-in name.
+    /// The sign-in name, or `plugin:<name>`.
+    #[serde(deserialize_with = "principal")]
     pub user: UserId,
     /// How it came to call.
     pub origin: Origin,
+}
+
+fn principal<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<UserId, D::Error> {
+    UserId::principal(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
 impl From<&Principal> for Actor {

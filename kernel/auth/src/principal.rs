@@ -22,7 +22,8 @@ pub enum Origin {
 
 /// An authenticated caller, as of the moment its session was read.
 ///
-/// INVARIANT (made-by-auth): the private fields keep anyone but this crate from making one.
+/// INVARIANT (made-by-auth): the private fields keep anyone but this crate from making one with rights. That of a plugin has none: what it
+/// may do is its grant.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Principal {
     /// The user's group; none for a user of the deployment itself.
@@ -54,6 +55,23 @@ impl fmt::Debug for Principal {
 }
 
 impl Principal {
+    /// The principal of a plugin's own handlers, timers and jobs. It holds no role and belongs to no session.
+    #[must_use]
+    pub fn of_plugin(group: GroupId, plugin: PluginName) -> Self {
+        Self {
+            group: Some(group),
+            user: UserId::of_plugin(&plugin),
+            name: plugin.to_string(),
+            session: SessionKey::NONE,
+            expires: Timestamp::from_millis(i64::MAX),
+            roles: Vec::new(),
+            departments: Vec::new(),
+            origin: Origin::Plugin(plugin),
+            version: Version::default(),
+            revision: 0,
+        }
+    }
+
     /// Whether the user holds `role` in `store`, or for the whole group when `store` is none.
     #[must_use]
     pub fn holds(&self, role: &str, store: Option<&StoreId>) -> bool {

@@ -15,6 +15,9 @@ const TOKEN_BYTES: usize = 32;
 pub struct SessionKey([u8; TOKEN_BYTES]);
 
 impl SessionKey {
+    /// The key of no session: no token hashes to it.
+    pub(crate) const NONE: Self = Self([0; TOKEN_BYTES]);
+
     /// The key of `token`, or none when it does not have a token's form.
     pub(crate) fn of(token: &str) -> Option<Self> {
         // One byte more than a token has, so that a longer text is seen as such.

@@ -151,6 +151,28 @@ identifier!(
     Area, "area", 40, b"-"
 );
 
+/// What the principal of a plugin's own handlers, timers and jobs begins with.
+const PLUGIN: &str = "plugin:";
+
+impl UserId {
+    /// The principal under which a plugin's own handlers, timers and jobs run: `plugin:<name>`, which no user can be called.
+    #[must_use]
+    pub fn of_plugin(plugin: &PluginName) -> Self {
+        Self(format!("{PLUGIN}{plugin}"))
+    }
+
+    /// A user, or the principal of a plugin.
+    ///
+    /// # Errors
+    /// [`IdError`] for what is neither.
+    pub fn principal(value: &str) -> Result<Self, IdError> {
+        match value.strip_prefix(PLUGIN) {
+            Some(plugin) => Ok(Self::of_plugin(&PluginName::new(plugin)?)),
+            None => Self::new(value),
+        }
+    }
+}
+
 /// Where a call, record or event belongs: one store of a group, or the group as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Scope {
@@ -257,6 +279,10 @@ mod tests {
             assert!(StoreId::new(bad).is_err(), "{bad:?}");
         }
         assert!(UserId::new("li.wei@example").is_ok());
+        let plugin = UserId::of_plugin(&PluginName::new("parts").unwrap());
+        assert_eq!(UserId::principal("plugin:parts"), Ok(plugin.clone()));
+        assert!(UserId::new(plugin.as_str()).is_err() && UserId::principal("plugin:").is_err());
+        assert_eq!(UserId::principal("li"), UserId::new("li"));
         assert!(serde_json::from_str::<StoreId>("\"A\"").is_err());
     }
 

@@ -125,6 +125,8 @@ limits! {
     COMMIT_RETRIES: usize = 8;
     /// root calls running at once
     ROOT_CALLS: usize = 128;
+    /// event handlers, timers and job steps running at once, apart from root calls
+    HANDLER_CALLS: usize = 16;
     /// root calls of one plugin running at once in one store, or in a group as a whole
     STORE_PLUGIN_CALLS: usize = 64;
     /// linear memory of all root calls of one plugin in one store, or in a group as a whole
@@ -190,7 +192,9 @@ limits! {
 }
 
 /// Core instances that the pooling allocator holds ready.
-pub const POOL_CORE_INSTANCES: usize = ROOT_CALLS * TREE_DEPTH * COMPONENT_CORE_INSTANCES;
+pub const POOL_CORE_INSTANCES: usize = POOL_INSTANCES * COMPONENT_CORE_INSTANCES;
+/// Plugin instances that the pooling allocator holds ready: as many as all call trees can have at once.
+pub const POOL_INSTANCES: usize = (ROOT_CALLS + HANDLER_CALLS) * TREE_DEPTH;
 
 const _: () = {
     assert!(TREE_MEMORY_BYTES >= INSTANCE_MEMORY_BYTES);

@@ -30,8 +30,15 @@ pub struct Event {
     pub by: String,
     /// The request that began the call.
     pub request_id: String,
+    /// Handlers of events between the call of a person, timer or job and this event.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hops: u32,
     /// The payload: ids and facts, no personal data.
     pub payload: Box<RawValue>,
+}
+
+fn is_zero(hops: &u32) -> bool {
+    *hops == 0
 }
 
 /// An event with its place in the order of commits.
@@ -132,6 +139,7 @@ mod tests {
             plugin: PluginName::new("repair").unwrap(),
             by: "advisor".to_owned(),
             request_id: "r".to_owned(),
+            hops: 0,
             payload: RawValue::from_string(format!("{{\"number\":{number}}}")).unwrap(),
         }
     }

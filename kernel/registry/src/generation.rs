@@ -164,6 +164,14 @@ impl Generation {
         serving
     }
 
+    /// The version of a plugin that is at work in a store, or in the group as a whole: of what serves there. Where it serves several areas by
+    /// several versions, the newest.
+    #[must_use]
+    pub fn active(&self, store: Option<&StoreId>, plugin: &PluginName) -> Option<&Arc<Module>> {
+        let serving = self.layout.serving(store).map(|placed| placed.module);
+        serving.filter(|module| module.plugin == *plugin).max_by(|a, b| a.version.cmp(&b.version))
+    }
+
     /// Every module of the group with the store it is enabled in; no store means all.
     pub fn modules(&self) -> impl Iterator<Item = (Option<&StoreId>, &Area, &Arc<Module>)> {
         self.layout.all()

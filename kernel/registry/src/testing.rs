@@ -119,6 +119,7 @@ impl Plugin {
             imports: self.imports.iter().map(request).collect(),
             collections: Vec::new(),
             events: Events::default(),
+            subscriptions: Vec::new(),
             roles: BTreeMap::new(),
             powers: BTreeMap::new(),
         };
@@ -126,6 +127,7 @@ impl Plugin {
         Arc::new(PluginSchema {
             manifest,
             exports: self.exports.iter().map(Face::interface).collect(),
+            hooks: Vec::new(),
             imports: self.imports.iter().map(import).collect(),
             collections: Vec::new(),
             topics: Vec::new(),

@@ -68,10 +68,29 @@ impl Seat {
     }
 }
 
+/// What a plugin's own handler, timer or job step holds while it runs.
+#[derive(Debug)]
+pub(crate) struct HandlerSeat {
+    _handler: OwnedSemaphorePermit,
+    pub(crate) tenant: Arc<Tenant>,
+}
+
+impl HandlerSeat {
+    /// As [`Seat::alone`].
+    ///
+    /// # Errors
+    /// [`CallError::Timeout`] when the time is up.
+    pub(crate) async fn alone(&self, until: Instant) -> Result<Option<OwnedSemaphorePermit>, CallError> {
+        let alone = timeout_at(until, Arc::clone(&self.tenant.alone).acquire_owned()).await;
+        alone.map(Result::ok).map_err(|_| CallError::Timeout)
+    }
+}
+
 /// The permits of a kernel.
 #[derive(Debug)]
 pub(crate) struct Admission {
     roots: Arc<Semaphore>,
+    handlers: Arc<Semaphore>,
     maintenance: Semaphore,
     tenants: RwLock<HashMap<Scope, HashMap<PluginName, Arc<Tenant>>>>,
 }
@@ -84,6 +103,7 @@ impl Admission {
     pub(crate) fn new() -> Self {
         Self {
             roots: Arc::new(Semaphore::new(limits::ROOT_CALLS)),
+            handlers: Arc::new(Semaphore::new(limits::HANDLER_CALLS)),
             maintenance: Semaphore::new(limits::MAINTENANCE_CALLS),
             tenants: RwLock::default(),
         }
@@ -135,6 +155,17 @@ impl Admission {
         Ok(Seat { _root: root, place: Some((tenant, place)) })
     }
 
+    /// Leave for a plugin's own handler, timer or job step, in the order of coming: people's calls take none of these permits, nor these any
+    /// of theirs.
+    ///
+    /// # Errors
+    /// [`CallError::Full`] when the kernel is stopping.
+    pub(crate) async fn handler(&self, scope: &Scope, plugin: &PluginName) -> Result<HandlerSeat, CallError> {
+        let permit = Arc::clone(&self.handlers).acquire_owned().await;
+        let handler = permit.map_err(|_| CallError::Full("HANDLER_CALLS"))?;
+        Ok(HandlerSeat { _handler: handler, tenant: self.tenant(scope, plugin) })
+    }
+
     /// Leave for an operator's action that loads the machine.
     ///
     /// # Errors
@@ -145,11 +176,15 @@ impl Admission {
         permit.ok_or(KernelError::Full("MAINTENANCE_CALLS"))
     }
 
-    /// Waits until no root call runs: whether that was within so long. From then on none begins.
+    /// Waits until no root call and no handler runs: whether that was within so long. From then on none begins.
     pub(crate) async fn drain(&self, wait: Duration) -> bool {
-        let all = u32::try_from(limits::ROOT_CALLS).unwrap_or(u32::MAX);
-        let drained = timeout(wait, self.roots.acquire_many(all)).await.is_ok();
-        self.roots.close();
+        let until = Instant::now() + wait;
+        let mut drained = true;
+        for (permits, count) in [(&self.handlers, limits::HANDLER_CALLS), (&self.roots, limits::ROOT_CALLS)] {
+            let all = u32::try_from(count).unwrap_or(u32::MAX);
+            drained &= timeout_at(until, permits.acquire_many(all)).await.is_ok();
+            permits.close();
+        }
         drained
     }
 

@@ -37,7 +37,7 @@ pub(crate) fn of_call(call: &Call, origin: &Origin, nested: &[NestedCall], outco
     entry
 }
 
-fn chain(nested: &NestedCall) -> Nested {
+pub(crate) fn chain(nested: &NestedCall) -> Nested {
     let NestedCall { operation, by, elevated } = nested;
     Nested { operation: operation.to_string(), caller: by.plugin.to_string(), elevated: *elevated }
 }

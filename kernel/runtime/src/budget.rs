@@ -43,6 +43,14 @@ impl Bounds {
         keeps_others_out: false,
     };
 
+    /// Event handlers, timers and job steps.
+    pub(crate) const HANDLER: Self = Self {
+        cpu_ticks: limits::TREE_CPU_LONG_MS / limits::EPOCH_TICK_MS,
+        cpu_limit: "TREE_CPU_LONG_MS",
+        wall_ms: limits::TREE_WALL_LONG_MS,
+        ..Self::CALL
+    };
+
     /// The same for the attempt that keeps others out: they wait for it, so it is short.
     pub(crate) fn exclusive(self) -> Self {
         Self {

@@ -21,7 +21,7 @@ pub(crate) enum Purpose {
 
 fn pool() -> PoolingAllocationConfig {
     let core_instances = u32::try_from(limits::POOL_CORE_INSTANCES).unwrap_or(u32::MAX);
-    let components = u32::try_from(limits::ROOT_CALLS * limits::TREE_DEPTH).unwrap_or(u32::MAX);
+    let components = u32::try_from(limits::POOL_INSTANCES).unwrap_or(u32::MAX);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(components)
         .total_core_instances(core_instances)

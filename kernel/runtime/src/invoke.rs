@@ -1,15 +1,17 @@
-//! One plugin call: a fresh instance, one exported function, and the tree given back.
+//! One plugin call: a fresh instance, one exported function, called once or for a batch, and the tree given back.
 
 use std::sync::Arc;
 
 use forecourt_registry::Module;
-use wasmtime::component::Val;
+use wasmtime::component::{Func, Instance, Val};
 use wasmtime::{Store, Trap, UpdateDeadline};
 
+use crate::breaker::Verdict;
 use crate::error::Abort;
 use crate::fault;
 use crate::loaded::{Export, Loaded};
 use crate::state::CallState;
+use crate::suspension::Pass;
 use crate::tree::Tree;
 
 /// A plugin and the operation of it that is called.
@@ -38,31 +40,110 @@ fn new_store(tree: Box<Tree>, target: &Target) -> Store<CallState> {
 
 /// Calls `target` in a fresh instance. The tree comes back in every case but one: when the kernel itself lost it.
 pub(crate) async fn invoke(
-    mut tree: Box<Tree>,
+    tree: Box<Tree>,
     target: &Target,
     params: &[Val],
     results: &mut [Val],
 ) -> (Option<Box<Tree>>, Result<(), Abort>) {
+    let (pass, mut store) = match enter(tree, target) {
+        Ok(entered) => entered,
+        Err((tree, abort)) => return (Some(tree), Err(abort)),
+    };
+    let ran = run(&mut store, target, params, results).await;
+    leave(store, target, pass, ran, true)
+}
+
+/// One of several calls of a hook.
+#[derive(Debug)]
+pub(crate) struct HookCall {
+    pub(crate) params: Vec<Val>,
+    /// Handlers of events between a person's call and this one.
+    pub(crate) hops: u32,
+}
+
+/// Calls `target` several times, one after another in one fresh instance. What a call that answers `err` wrote is undone. `results` has what
+/// the calls gave that ended; a call that traps is the last. With `judged` false a failure is not held against the plugin.
+pub(crate) async fn invoke_each(
+    tree: Box<Tree>,
+    target: &Target,
+    calls: &[HookCall],
+    results: &mut Vec<Option<Val>>,
+    judged: bool,
+) -> (Option<Box<Tree>>, Result<(), Abort>) {
+    let (pass, mut store) = match enter(tree, target) {
+        Ok(entered) => entered,
+        Err((tree, abort)) => return (Some(tree), Err(abort)),
+    };
+    let ran = run_each(&mut store, target, calls, results).await;
+    leave(store, target, pass, ran, judged)
+}
+
+/// Moves the tree into a store of its own for an instance of `target`'s plugin, if that may run.
+fn enter(mut tree: Box<Tree>, target: &Target) -> Result<(Pass, Store<CallState>), (Box<Tree>, Abort)> {
     if let Err(abort) = tree.budget.plugin_call() {
-        return (Some(tree), Err(abort));
+        return Err((tree, abort));
     }
     let pass = match tree.kernel.suspensions().enter(&tree.origin.scope, &target.module) {
         Ok(pass) => pass,
-        Err(abort) => return (Some(tree), Err(abort)),
+        Err(abort) => return Err((tree, abort)),
     };
     tree.stack.push(Arc::clone(&target.module));
-    let mut store = new_store(tree, target);
-    let ran = run(&mut store, target, params, results).await;
+    Ok((pass, new_store(tree, target)))
+}
+
+/// Takes the tree back and judges how the instance ended.
+fn leave(
+    store: Store<CallState>,
+    target: &Target,
+    pass: Pass,
+    ran: wasmtime::Result<()>,
+    judged: bool,
+) -> (Option<Box<Tree>>, Result<(), Abort>) {
     let state = store.into_data();
     let ticks = state.ticks;
     let mut tree = state.finish();
     let outcome = ran.map_err(|error| classify(error, target, tree.as_deref()));
     if let Some(tree) = &mut tree {
         tree.stack.pop();
-        let verdict = fault::verdict(outcome.as_ref().copied(), &tree.budget, ticks, &mut tree.blamed);
+        let mut verdict = fault::verdict(outcome.as_ref().copied(), &tree.budget, ticks, &mut tree.blamed);
+        if verdict == Verdict::Failure && !judged {
+            verdict = Verdict::None;
+        }
         tree.kernel.suspensions().ended(pass, &tree.origin.scope, &target.module, verdict);
     }
     (tree, outcome)
+}
+
+async fn run_each(
+    store: &mut Store<CallState>,
+    target: &Target,
+    calls: &[HookCall],
+    results: &mut Vec<Option<Val>>,
+) -> wasmtime::Result<()> {
+    let instance = target.loaded.pre().instantiate_async(&mut *store).await?;
+    let function = exported(&instance, store, target)?;
+    let has_result = target.export.operation.returns_result || target.export.operation.ok.is_some();
+    for (at, call) in calls.iter().enumerate() {
+        let tree = store.data_mut().tree()?;
+        if at > 0 {
+            tree.budget.plugin_call()?;
+        }
+        tree.hops = call.hops;
+        let savepoint = tree.transaction.savepoint();
+        let mut given = if has_result { vec![Val::Bool(false)] } else { Vec::new() };
+        function.call_async(&mut *store, &call.params, &mut given).await?;
+        let result = given.pop();
+        if let Some(Val::Result(Err(_))) = result {
+            store.data_mut().tree()?.transaction.rollback_to(&savepoint);
+        }
+        results.push(result);
+    }
+    Ok(())
+}
+
+fn exported(instance: &Instance, store: &mut Store<CallState>, target: &Target) -> Result<Func, Abort> {
+    let function = instance.get_func(store, target.export.index);
+    function.ok_or_else(|| Abort::Internal("an export vanished".to_owned()))
 }
 
 async fn run(
@@ -72,9 +153,7 @@ async fn run(
     results: &mut [Val],
 ) -> wasmtime::Result<()> {
     let instance = target.loaded.pre().instantiate_async(&mut *store).await?;
-    let function = instance
-        .get_func(&mut *store, target.export.index)
-        .ok_or_else(|| Abort::Internal("an export vanished".to_owned()))?;
+    let function = exported(&instance, store, target)?;
     function.call_async(&mut *store, params, results).await
 }
 

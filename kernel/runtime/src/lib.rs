@@ -28,6 +28,7 @@ mod fault;
 pub mod floor;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+mod hook;
 mod host;
 mod idempotency;
 mod invoke;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use forecourt_base::OperationPath;
-use forecourt_schema::{InterfaceId, Operation, PluginSchema, Record, Type};
+use forecourt_schema::{Interface, InterfaceId, Operation, PluginSchema, Record, Type};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 
 use crate::KernelError;
@@ -29,6 +29,8 @@ pub(crate) struct Loaded {
     pub(crate) id: u64,
     pre: InstancePre<CallState>,
     exports: HashMap<(String, String), Vec<Arc<Export>>>,
+    /// The exported functions of the kernel's interfaces, by interface, `subscriber`, and function.
+    hooks: HashMap<(String, String), Arc<Export>>,
 }
 
 impl std::fmt::Debug for Loaded {
@@ -51,30 +53,21 @@ impl Loaded {
         let pre = linker.instantiate_pre(component).map_err(wrong)?;
         let mut exports: HashMap<_, Vec<Arc<Export>>> = HashMap::new();
         for interface in &schema.exports {
-            let instance = component
-                .get_export_index(None, interface.id.to_string())
-                .ok_or_else(|| KernelError::Engine(format!("the component has no export `{}`", interface.id)))?;
-            for operation in &interface.operations {
-                let index = component.get_export_index(Some(&instance), &operation.name).ok_or_else(|| {
-                    KernelError::Engine(format!("the component has no export `{}.{}`", interface.id, operation.name))
-                })?;
-                let path = OperationPath::new(&interface.id.package, &interface.id.interface, &operation.name)
-                    .map_err(|error| KernelError::Engine(error.to_string()))?;
-                let export = Export {
-                    path: Arc::new(path),
-                    interface: interface.id.clone(),
-                    parameters: parameters(&interface.id, operation),
-                    operation: operation.clone(),
-                    index,
-                };
-                let name = (interface.id.unversioned(), operation.name.clone());
+            for export in found(component, interface)? {
+                let name = (interface.id.unversioned(), export.operation.name.clone());
                 exports.entry(name).or_default().push(Arc::new(export));
+            }
+        }
+        let mut hooks = HashMap::new();
+        for interface in &schema.hooks {
+            for export in found(component, interface)? {
+                hooks.insert((interface.id.interface.clone(), export.operation.name.clone()), Arc::new(export));
             }
         }
         for versions in exports.values_mut() {
             versions.sort_by(|a, b| b.interface.version.cmp(&a.interface.version));
         }
-        Ok(Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), pre, exports })
+        Ok(Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), pre, exports, hooks })
     }
 
     pub(crate) fn pre(&self) -> &InstancePre<CallState> {
@@ -86,11 +79,36 @@ impl Loaded {
         self.exports.get(&(interface, operation))?.first()
     }
 
+    /// An exported function of one of the kernel's interfaces, such as `subscriber` and `handle`.
+    pub(crate) fn hook(&self, interface: &str, function: &str) -> Option<&Arc<Export>> {
+        self.hooks.get(&(interface.to_owned(), function.to_owned()))
+    }
+
     /// The exported operation that serves an importer of this interface version.
     pub(crate) fn serving(&self, interface: &InterfaceId, operation: &str) -> Option<&Arc<Export>> {
         let versions = self.exports.get(&(interface.unversioned(), operation.to_owned()))?;
         versions.iter().find(|export| compatible(&interface.version, &export.interface.version))
     }
+}
+
+/// The functions of an exported interface.
+fn found(component: &Component, interface: &Interface) -> Result<Vec<Export>, KernelError> {
+    let absent = |what: &dyn std::fmt::Display| KernelError::Engine(format!("the component has no export `{what}`"));
+    let instance = component.get_export_index(None, interface.id.to_string()).ok_or_else(|| absent(&interface.id))?;
+    let export = |operation: &Operation| {
+        let index = component.get_export_index(Some(&instance), &operation.name);
+        let index = index.ok_or_else(|| absent(&format_args!("{}.{}", interface.id, operation.name)))?;
+        let path = OperationPath::new(&interface.id.package, &interface.id.interface, &operation.name)
+            .map_err(|error| KernelError::Engine(error.to_string()))?;
+        Ok(Export {
+            path: Arc::new(path),
+            interface: interface.id.clone(),
+            parameters: parameters(&interface.id, operation),
+            operation: operation.clone(),
+            index,
+        })
+    };
+    interface.operations.iter().map(export).collect()
 }
 
 /// Versions are compatible within a major, and within a minor of the unreleased 0.x.

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use forecourt_base::{OperationPath, PluginName};
 
+use crate::hook::Hook;
+
 /// Upper ends of the buckets of call durations, in microseconds.
 const BUCKETS_US: [u64; 10] = [500, 1_000, 2_000, 5_000, 10_000, 25_000, 50_000, 100_000, 500_000, 2_000_000];
 
@@ -46,6 +48,13 @@ impl Metrics {
         counted.micros = counted.micros.saturating_add(micros);
         for (bucket, upper) in counted.buckets.iter_mut().zip(BUCKETS_US) {
             *bucket += u64::from(micros <= upper);
+        }
+    }
+
+    /// A run of a plugin's hook; it counts as the operation `kernel/<interface>/<function>`.
+    pub(crate) fn hook(&self, hook: Hook, outcome: Result<(), &'static str>, took: Duration) {
+        if let Ok(operation) = OperationPath::new("kernel", hook.interface, hook.function) {
+            self.call(&operation, outcome, took);
         }
     }
 

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use forecourt_auth::Decision;
+use forecourt_auth::{Decision, Origin};
 use forecourt_base::{Area, OperationPath, limits};
 use forecourt_registry::ImportGrant;
 use forecourt_schema::{CallConversion, InterfaceId, Operation, OperationKind, PluginSchema, Type, call_conversion};
@@ -130,11 +130,21 @@ fn admit(tree: &Tree, path: &OperationPath, target: &Target, grant: &ImportGrant
     if grant.elevated {
         return Ok(());
     }
+    if let Origin::Plugin(_) = tree.origin.principal.origin {
+        return admit_plugin(tree, path, target);
+    }
     let command = target.export.operation.kind == OperationKind::Command;
     match tree.policy.decide(&tree.origin.principal, path, command, &tree.origin.scope) {
         Decision::Allow => Ok(()),
         Decision::Deny(reason) => Err(Abort::Denied(format!("{}:{path}", reason.code()))),
     }
+}
+
+/// What a plugin may do by itself is what it was granted: its principal has no other right.
+fn admit_plugin(tree: &Tree, path: &OperationPath, target: &Target) -> Result<(), Abort> {
+    let name = target.export.interface.unversioned();
+    let granted = tree.stack.first().and_then(|root| root.grant.import(&name, &path.operation));
+    granted.map(|_| ()).ok_or_else(|| Abort::Denied(format!("no-grant:{path}")))
 }
 
 /// The name of an error value's case, for logs and audit.

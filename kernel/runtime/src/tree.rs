@@ -49,6 +49,10 @@ pub(crate) struct Tree {
     pub(crate) stack: Vec<Arc<Module>>,
     /// Whether it is known whose fault the tree's ending is.
     pub(crate) blamed: bool,
+    /// The scopes and topics of the events published so far, of those undone too.
+    pub(crate) published: Vec<(Scope, String)>,
+    /// Handlers of events between a person's call and this one.
+    pub(crate) hops: u32,
     /// A page token that storage refused, as no answer of the same query gave it.
     pub(crate) refused_token: Option<String>,
     random: u64,
@@ -87,6 +91,8 @@ impl Tree {
             numbers,
             nested: Vec::new(),
             stack: Vec::with_capacity(4),
+            published: Vec::new(),
+            hops: 0,
             refused_token: None,
             blamed: false,
             random,

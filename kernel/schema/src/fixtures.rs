@@ -26,6 +26,7 @@ pub struct Fixture {
     name: String,
     version: String,
     world: String,
+    kernel: String,
     packages: Vec<String>,
     optional: BTreeSet<String>,
     extra: String,
@@ -44,6 +45,7 @@ impl Fixture {
             name: name.to_owned(),
             version: version.to_owned(),
             world: world.to_owned(),
+            kernel: KERNEL.to_owned(),
             packages: Vec::new(),
             optional: BTreeSet::new(),
             extra: String::new(),
@@ -59,6 +61,13 @@ impl Fixture {
     #[must_use]
     pub fn package(mut self, wit: &str) -> Self {
         self.packages.push(wit.to_owned());
+        self
+    }
+
+    /// Gives another text of `forecourt:kernel`, as a plugin built for another kernel has.
+    #[must_use]
+    pub fn kernel(mut self, wit: &str) -> Self {
+        self.kernel = wit.to_owned();
         self
     }
 
@@ -159,7 +168,8 @@ impl Fixture {
         let mut resolve = Resolve::new();
         let own = format!("package forecourt-plugin:{};\n\nworld plugin {{\n{}\n}}\n", self.name, self.world);
         let mut last = None;
-        for text in [COMMON, KERNEL].into_iter().chain(packages.iter().map(String::as_str)).chain([own.as_str()]) {
+        for text in [COMMON, &self.kernel].into_iter().chain(packages.iter().map(String::as_str)).chain([own.as_str()])
+        {
             let package = resolve.push_source("fixture.wit", text);
             last = Some(package.unwrap_or_else(|error| panic!("{error:#} in\n{text}")));
         }

@@ -1,5 +1,7 @@
 //! `plugin.toml`: what a plugin says of itself and asks for.
 
+mod subscriptions;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use forecourt_base::{PluginName, RoleName};
@@ -9,6 +11,7 @@ use serde::Deserialize;
 use crate::error::{Code, Problems, both};
 use crate::limits::MANIFEST_ENTRIES;
 use crate::{InterfaceId, SchemaError};
+pub use subscriptions::{StartRequest, SubscriptionRequest};
 
 /// A manifest. Unknown keys are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -34,6 +37,9 @@ pub struct Manifest {
     /// The events it publishes.
     #[serde(default)]
     pub events: Events,
+    /// The events it is told of.
+    #[serde(default)]
+    pub subscriptions: Vec<SubscriptionRequest>,
     /// Default roles by operation, `orders/approve`.
     #[serde(default)]
     pub roles: BTreeMap<String, Vec<RoleName>>,
@@ -242,6 +248,7 @@ impl Manifest {
             ("imports", self.imports.len(), MANIFEST_ENTRIES),
             ("collections", self.collections.len(), crate::limits::COLLECTIONS),
             ("events.publishes", self.events.publishes.len(), MANIFEST_ENTRIES),
+            ("subscriptions", self.subscriptions.len(), MANIFEST_ENTRIES),
             ("roles", self.roles.len(), MANIFEST_ENTRIES),
             ("powers", self.powers.len(), MANIFEST_ENTRIES),
         ];
@@ -253,6 +260,7 @@ impl Manifest {
                 );
             }
         }
+        self.check_subscriptions(problems);
         let mut seen = BTreeSet::new();
         for (at, import) in self.imports.iter().enumerate() {
             if !seen.insert(import.interface.unversioned()) {

@@ -14,6 +14,8 @@ pub struct PluginSchema {
     pub manifest: Manifest,
     /// The exported interfaces that have operations.
     pub exports: Vec<Interface>,
+    /// The exported interfaces of `forecourt:kernel`, which the kernel alone calls: `subscriber` and the like. They are no operations.
+    pub hooks: Vec<Interface>,
     /// What the component imports.
     pub imports: Vec<Import>,
     /// Declared collections of records.
@@ -177,6 +179,12 @@ impl PluginSchema {
             interface.id.interface == path.interface && interface.id.area().as_ref() == Some(&path.area)
         })?;
         Some((interface, interface.operation(&path.operation)?))
+    }
+
+    /// The exported interface of the kernel's with this name, such as `subscriber`.
+    #[must_use]
+    pub fn hook(&self, name: &str) -> Option<&Interface> {
+        self.hooks.iter().find(|hook| hook.id.interface == name)
     }
 
     /// The declared collection with this name.

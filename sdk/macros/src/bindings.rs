@@ -30,6 +30,7 @@ pub(crate) fn generate(world: &mut World, paths: &Paths) -> Result<TokenStream, 
         ],
         ..Opts::default()
     };
+    let hooks: Vec<_> = world.hooks().map(|(id, _)| id).collect();
     let mut seen: Vec<InterfaceId> = Vec::new();
     for id in world.interfaces() {
         let Some((namespace, package, name)) = world.path(id) else { continue };
@@ -38,7 +39,7 @@ pub(crate) fn generate(world: &mut World, paths: &Paths) -> Result<TokenStream, 
         }
         seen.push(id);
         let shared = namespace == "forecourt" && (package == "kernel" || package == "common");
-        if shared && paths.share_kernel {
+        if shared && paths.share_kernel && !hooks.contains(&id) {
             let full = world.resolve.id_of(id).unwrap_or_default();
             let module = format!("{sdk}::private::wit::forecourt::{}::{}", ident(package), ident(name));
             opts.with.push((full, WithOption::Path(module)));

@@ -9,6 +9,7 @@ use wit_parser::{Type, TypeDefKind};
 use crate::bindings::{self, Paths};
 use crate::labels::{self, Labelled, Labels};
 use crate::manifest::{self, Manifest};
+use crate::subscriptions;
 use crate::wit::{Packages, World};
 
 fn crate_root() -> Result<PathBuf, String> {
@@ -36,6 +37,7 @@ pub(crate) fn plugin(implementor: &syn::Ident) -> Result<TokenStream, String> {
     let guests = guests(&world);
     let collections = collections(&manifest, &world)?;
     let events = events(&manifest, &world)?;
+    let subscriptions = subscriptions::expand(implementor, &manifest, &world)?;
     let bindings = bindings::generate(&mut world, &Paths { sdk: "::forecourt_sdk", share_kernel: true })?;
     let metadata = metadata(&manifest_path, &labels, &text);
     let files = dependencies(world.files.iter().chain(&labels.files));
@@ -53,6 +55,7 @@ pub(crate) fn plugin(implementor: &syn::Ident) -> Result<TokenStream, String> {
             #errors
         }
         #collections
+        #subscriptions
         #metadata
         #[cfg(target_arch = "wasm32")]
         #[allow(unsafe_code, unreachable_pub, reason = "the component's exports, written by the binding generator")]
@@ -128,7 +131,8 @@ fn areas(world: &World) -> TokenStream {
     let mut modules: Vec<(String, Vec<TokenStream>)> = Vec::new();
     for id in world.interfaces() {
         let Some((namespace, package, name)) = world.path(id) else { continue };
-        if namespace == "forecourt" && (package == "kernel" || package == "common") {
+        let shared = namespace == "forecourt" && (package == "kernel" || package == "common");
+        if shared && !exported.contains(&id) {
             continue;
         }
         let (outer, area, interface) = (bindings::ident(namespace), bindings::ident(package), bindings::ident(name));

@@ -28,10 +28,12 @@ pub(crate) struct Labels {
 }
 
 impl Labelled {
-    /// All that can be labelled in the exported interfaces and in the type interfaces of their packages.
+    /// All that can be labelled in the exported interfaces of areas and in the type interfaces of their packages.
     pub(crate) fn of(world: &World) -> Self {
+        let hooks: Vec<_> = world.hooks().map(|(id, _)| id).collect();
         let packages: BTreeSet<_> = world
             .exports()
+            .filter(|id| !hooks.contains(id))
             .filter_map(|id| world.resolve.interfaces.get(id))
             .map(|interface| interface.package)
             .collect();

@@ -1,7 +1,7 @@
 //! The macro behind `forecourt_sdk::plugin!`.
 //!
 //! It reads a crate's `plugin.toml`, loads the WIT folders named there, makes the plugin's world from the interfaces that the
-//! manifest exports and imports, and writes the bindings, typed handles for the declared collections, the topics of events, and
+//! manifest exports and imports, and writes the bindings, typed handles for the declared collections, the topics of events, the events of subscriptions, and
 //! the three custom sections by which the kernel knows the plugin. It refuses a manifest or a label that speaks of something
 //! that the WIT does not have, at compile time and with what to do about it. It does not judge conventions or types: the kernel
 //! does when the plugin is published.
@@ -14,6 +14,7 @@ mod bindings;
 mod expand;
 mod labels;
 mod manifest;
+mod subscriptions;
 mod wit;
 
 use proc_macro::TokenStream;

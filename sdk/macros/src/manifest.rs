@@ -1,5 +1,6 @@
 //! What the macro needs of `plugin.toml`. The whole file is checked by the kernel; here only the keys of these tables are.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -19,6 +20,8 @@ pub(crate) struct Manifest {
     pub(crate) collections: Vec<Collection>,
     #[serde(default)]
     pub(crate) events: Events,
+    #[serde(default)]
+    pub(crate) subscriptions: Vec<Subscription>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -73,6 +76,19 @@ pub(crate) struct Index {
 pub(crate) struct Events {
     #[serde(default)]
     pub(crate) publishes: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Subscription {
+    #[serde(default)]
+    pub(crate) topics: Vec<String>,
+}
+
+impl Manifest {
+    /// The topics of all subscriptions, each once.
+    pub(crate) fn subscribed(&self) -> BTreeSet<&str> {
+        self.subscriptions.iter().flat_map(|subscription| &subscription.topics).map(String::as_str).collect()
+    }
 }
 
 /// Reads `plugin.toml` of the crate in `root`.

@@ -1,11 +1,15 @@
 //! WIT folders, and the world that a manifest describes.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use wit_parser::{InterfaceId, PackageId, Resolve, UnresolvedPackageGroup, WorldId, WorldItem};
+use wit_parser::{InterfaceId, PackageId, PackageName, Resolve, UnresolvedPackageGroup, WorldId, WorldItem};
 
 use crate::manifest::Manifest;
+
+/// Interfaces of `forecourt:kernel` that plugins export, where the kernel calls them.
+const HOOKS: [&str; 1] = ["subscriber"];
 
 /// The packages and the world of one crate.
 pub(crate) struct World {
@@ -45,7 +49,7 @@ impl Packages {
             .groups
             .iter()
             .map(|group| &group.main)
-            .find(|package| package.name.namespace == "forecourt" && package.name.name == "kernel")
+            .find(|package| is_kernel(&package.name))
             .ok_or("[build] wit in plugin.toml names no folder with package forecourt:kernel")?;
         let known: Vec<&str> = interface_names(kernel).collect();
         if known.contains(&name) {
@@ -64,7 +68,7 @@ impl Packages {
         for package in self.groups.iter().map(|group| &group.main) {
             let own = |export: &String| {
                 let name = format!("{}:{}/", package.name.namespace, package.name.name);
-                export.starts_with(&name)
+                export.starts_with(&name) && !is_kernel(&package.name)
             };
             if exports.iter().any(own) {
                 let typed = package.interfaces.iter().filter(|(_, interface)| interface.functions.is_empty());
@@ -74,6 +78,20 @@ impl Packages {
         names
     }
 
+    /// The interface with the record of a topic's payload, `forecourt:repair/events@0.1.0` of `repair.approved`.
+    fn topic_interface(&self, topic: &str) -> Result<String, String> {
+        let area = topic.split('.').next().unwrap_or_default();
+        let mut packages = self.groups.iter().map(|group| &group.main);
+        let package = packages.find(|package| package.name.namespace == "forecourt" && package.name.name == area);
+        let events = package.filter(|package| interface_names(package).any(|name| name == "events"));
+        events.map(|package| package.name.interface_id("events")).ok_or_else(|| {
+            format!(
+                "[[subscriptions]] in plugin.toml: the folders of [build] wit hold no interface `events` of area \
+                 `{area}` with the record of topic `{topic}`"
+            )
+        })
+    }
+
     /// Resolves the packages together with the plugin's world.
     pub(crate) fn world(self, manifest: &Manifest) -> Result<World, String> {
         let mut text = format!("package forecourt-plugin:{};\nworld plugin {{\n", manifest.plugin.name);
@@ -81,6 +99,12 @@ impl Packages {
             let _ = writeln!(text, "  import {};", self.kernel_interface(name)?);
         }
         for name in self.type_interfaces(&manifest.exports.interfaces) {
+            let _ = writeln!(text, "  import {name};");
+        }
+        let known = self.type_interfaces(&manifest.exports.interfaces);
+        let told: BTreeSet<String> =
+            manifest.subscribed().into_iter().map(|topic| self.topic_interface(topic)).collect::<Result<_, _>>()?;
+        for name in told.iter().filter(|name| !known.contains(name)) {
             let _ = writeln!(text, "  import {name};");
         }
         for import in &manifest.imports {
@@ -93,12 +117,12 @@ impl Packages {
         self.resolve(&text, "plugin")
     }
 
-    /// Resolves the packages together with a world that imports all interfaces of the kernel.
+    /// Resolves the packages together with a world that imports all interfaces of the kernel but those that plugins export.
     pub(crate) fn kernel_world(self) -> Result<World, String> {
         let kernel = self.groups.iter().map(|group| &group.main).find(|package| package.name.name == "kernel");
         let kernel = kernel.ok_or("the kernel's WIT folder holds no package forecourt:kernel")?;
         let mut text = "package forecourt-sdk:kernel;\nworld kernel {\n".to_owned();
-        for name in interface_names(kernel) {
+        for name in interface_names(kernel).filter(|name| !HOOKS.contains(name)) {
             let _ = writeln!(text, "  import {};", kernel.name.interface_id(name));
         }
         text.push_str("}\n");
@@ -121,6 +145,10 @@ impl Packages {
     }
 }
 
+fn is_kernel(name: &PackageName) -> bool {
+    name.namespace == "forecourt" && name.name == "kernel"
+}
+
 fn interface_names(package: &wit_parser::UnresolvedPackage) -> impl Iterator<Item = &str> {
     package.interfaces.iter().filter_map(|(_, interface)| interface.name.as_deref())
 }
@@ -141,6 +169,14 @@ impl World {
         let world = self.resolve.worlds.get(self.id);
         world.into_iter().flat_map(|world| world.exports.values()).filter_map(|item| match item {
             WorldItem::Interface { id, .. } => Some(*id),
+            _ => None,
+        })
+    }
+
+    /// The interfaces of `forecourt:kernel` that the world exports.
+    pub(crate) fn hooks(&self) -> impl Iterator<Item = (InterfaceId, &str)> + '_ {
+        self.exports().filter_map(|id| match self.path(id)? {
+            ("forecourt", "kernel", name) => Some((id, name)),
             _ => None,
         })
     }
@@ -176,6 +212,10 @@ mod tests {
     const AREA: &str = "
         /// The package.
         package forecourt:tyres@0.1.0;
+        interface events {
+            /// A tyre was mounted.
+            record mounted { id: string }
+        }
         interface records {
             /// A tyre.
             record tyre { id: string }
@@ -187,7 +227,8 @@ mod tests {
             /// One tyre.
             get-tyre: func(id: string) -> result<tyre, error>;
         }";
-    const KERNEL: &str = "package forecourt:kernel@0.1.0; interface clock { now: func() -> string; }";
+    const KERNEL: &str = "package forecourt:kernel@0.1.0; interface clock { now: func() -> string; } \
+        interface subscriber { handle: func(); }";
 
     fn packages() -> Packages {
         let parse = |text| UnresolvedPackageGroup::parse("test.wit", text).ok().unwrap();
@@ -207,7 +248,7 @@ mod tests {
         let tables = "[exports]\ninterfaces = ['forecourt:tyres/store@0.1.0']\n[kernel]\ninterfaces = ['clock']";
         let world = packages().world(&manifest(tables)).unwrap();
         let names: Vec<_> = world.interfaces().filter_map(|id| world.path(id)).map(|(_, _, name)| name).collect();
-        assert_eq!(names, ["clock", "records", "store"]);
+        assert_eq!(names, ["clock", "events", "records", "store"]);
         assert_eq!(world.exports().count(), 1);
     }
 
@@ -225,9 +266,24 @@ mod tests {
     }
 
     #[test]
+    fn subscriptions_bring_in_the_payloads_of_their_topics() {
+        let tables = "[exports]\ninterfaces = ['forecourt:kernel/subscriber@0.1.0']\n\
+            [[subscriptions]]\ntopics = ['tyres.mounted']";
+        let world = packages().world(&manifest(tables)).unwrap();
+        let names: Vec<_> = world.interfaces().filter_map(|id| world.path(id)).map(|(_, _, name)| name).collect();
+        assert_eq!(names, ["events", "subscriber"]);
+        assert_eq!(world.hooks().count(), 1);
+        let unknown = refused(&tables.replace("tyres.mounted", "wheels.mounted"));
+        assert!(unknown.contains("no interface `events` of area `wheels`"), "{unknown}");
+    }
+
+    #[test]
     fn a_manifest_that_names_what_is_not_there_says_so() {
         let unknown = refused("[kernel]\ninterfaces = ['teleport']");
-        assert_eq!(unknown, "[kernel] interfaces in plugin.toml: the kernel has no interface `teleport`; it has clock");
+        assert_eq!(
+            unknown,
+            "[kernel] interfaces in plugin.toml: the kernel has no interface `teleport`; it has clock, subscriber"
+        );
         let elsewhere = refused("[[imports]]\ninterface = 'forecourt:wheels/store@0.1.0'");
         assert!(elsewhere.contains("is every package among the folders of [build] wit"), "{elsewhere}");
         let unversioned = refused("[exports]\ninterfaces = ['tyres store']");

@@ -43,9 +43,12 @@ impl CallState {
                 Scope::store(group, store)
             }
         };
+        let hops = tree.hops;
+        tree.published.push((scope.clone(), topic.clone()));
         let event = Event {
             topic,
             key,
+            hops,
             at: tree.origin.started,
             plugin,
             by: tree.origin.principal.user.to_string(),

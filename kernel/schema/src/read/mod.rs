@@ -1,6 +1,7 @@
 //! Reads a component: sections, manifest, labels and WIT, each checked against the others.
 
 mod conventions;
+mod hooks;
 mod imports;
 mod labels;
 mod records;
@@ -57,7 +58,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn read(&mut self, labels: Option<&[u8]>) -> PluginSchema {
-        let exports = self.exports();
+        let (exports, hooks) = self.exports();
         let areas: Vec<Area> = exports.iter().filter_map(|interface| interface.id.area()).collect();
         let imports = self.imports(&areas);
         for interface in &exports {
@@ -67,21 +68,27 @@ impl<'a> Reader<'a> {
         let topics = self.topics(&exports);
         let labels = self.labels(labels);
         let warnings = std::mem::take(&mut self.warnings);
-        let schema =
-            PluginSchema { manifest: self.manifest.clone(), exports, imports, collections, topics, labels, warnings };
+        let manifest = self.manifest.clone();
+        let schema = PluginSchema { manifest, exports, hooks, imports, collections, topics, labels, warnings };
         self.roles(&schema);
         schema
     }
 
-    fn exports(&mut self) -> Vec<Interface> {
+    /// The exported interfaces of areas, and those that the kernel calls.
+    fn exports(&mut self) -> (Vec<Interface>, Vec<Interface>) {
         let mut exports = Vec::new();
+        let mut hooks = Vec::new();
         let mut types_only = Vec::new();
         for (key, item) in self.world.into_iter().flat_map(|world| &world.exports) {
             let Some((id, real)) = self.interface_of(key, item, Code::Export) else { continue };
+            if id.is_kernel() {
+                hooks.extend(self.hook(&id));
+                continue;
+            }
             if id.area().is_none() {
                 let message = both!(
-                    "exports `{id}`: only interfaces of areas (`forecourt:<area>/…`) can be exported",
-                    "导出 `{id}`：只能导出业务域的接口（`forecourt:<area>/…`）"
+                    "exports `{id}`: only interfaces of areas (`forecourt:<area>/…`), and of the kernel those that it calls, can be exported",
+                    "导出 `{id}`：只能导出业务域的接口（`forecourt:<area>/…`）以及由系统调用的系统接口"
                 );
                 self.problems.add(Code::Export, message);
                 continue;
@@ -92,19 +99,20 @@ impl<'a> Reader<'a> {
             }
             exports.extend(self.verified(&id, false));
         }
-        self.match_exports(&exports, &types_only);
+        self.match_exports(&exports, &hooks, &types_only);
+        self.match_hooks(&hooks);
         if exports.iter().map(|interface| interface.operations.len()).sum::<usize>() > OPERATIONS {
             let many = both!("more than {OPERATIONS} operations are exported", "导出的操作超过 {OPERATIONS} 个");
             self.problems.add(Code::Limit, many);
         }
-        exports
+        (exports, hooks)
     }
 
     /// Compares the exports of the component and of the manifest.
-    fn match_exports(&mut self, exports: &[Interface], types_only: &[InterfaceId]) {
+    fn match_exports(&mut self, exports: &[Interface], hooks: &[Interface], types_only: &[InterfaceId]) {
         let requested = &self.manifest.exports.interfaces;
-        for (at, interface) in exports.iter().enumerate() {
-            let id = &interface.id;
+        let all: Vec<&InterfaceId> = exports.iter().chain(hooks).map(|interface| &interface.id).collect();
+        for (at, id) in all.iter().enumerate() {
             if !requested.contains(id) {
                 let message = both!(
                     "key `exports.interfaces`: `{id}` is exported but not listed",
@@ -112,13 +120,13 @@ impl<'a> Reader<'a> {
                 );
                 self.problems.add(Code::Mismatch, message);
             }
-            if exports.iter().take(at).any(|other| other.id.same_name(id)) {
+            if all.iter().take(at).any(|other| other.same_name(id)) {
                 let twice = both!("exports `{}` in two versions", "导出了 `{}` 的两个版本", id.unversioned());
                 self.problems.add(Code::Export, twice);
             }
         }
         for id in requested {
-            if !exports.iter().any(|interface| interface.id == *id) && !types_only.contains(id) {
+            if !all.contains(&id) && !types_only.contains(id) {
                 let message = both!(
                     "key `exports.interfaces`: `{id}` is listed but the component does not export it",
                     "键 `exports.interfaces`：列出了 `{id}` 但组件未导出"
