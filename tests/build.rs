@@ -21,8 +21,22 @@ const INHERITED: [&str; 8] = [
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let guests = root.join("guests");
-    let watched =
-        ["Cargo.toml", "Cargo.lock", "desk", "harm", "jobs", "probe", "relay", "shelf", "shelf-broken", "shelf-wider"];
+    let watched = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "desk",
+        "echo",
+        "harm",
+        "jobs",
+        "probe",
+        "pulse",
+        "relay",
+        "shelf",
+        "shelf-broken",
+        "shelf-wider",
+        "tally",
+        "watcher",
+    ];
     let watched = watched.iter().map(|name| guests.join(name));
     for path in watched.chain(["sdk", "wit"].map(|name| root.join("..").join(name))) {
         println!("cargo::rerun-if-changed={}", path.display());

@@ -7,7 +7,7 @@ use crate::Auth;
 use crate::error::{AuthError, DenyReason};
 use crate::policy::Decision;
 use crate::principal::Principal;
-use crate::role::{AUDITOR, DEPLOYMENT_ADMIN, GROUP_ADMIN, OPERATOR};
+use crate::role::{AUDITOR, DEPLOYMENT_ADMIN, GROUP_ADMIN, OPERATOR, STORE_MANAGER};
 
 /// A right that is the kernel's own, not a plugin's operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,6 +20,8 @@ pub enum AdminRight {
     Deployment,
     /// Read the audit trail and the lists of users and roles: auditors and group admins.
     ReadAudit,
+    /// See what was not delivered in a place, and redrive or drop it: operators, group admins, and a store's manager in his store.
+    Deliver,
     /// Act on oneself and see what everyone in the group may, such as its stores: its users, with or without roles.
     Belong,
 }
@@ -33,6 +35,7 @@ impl AdminRight {
             Self::Administer => "administer",
             Self::Deployment => "deployment",
             Self::ReadAudit => "read-audit",
+            Self::Deliver => "deliver",
             Self::Belong => "belong",
         }
     }
@@ -44,6 +47,7 @@ impl AdminRight {
             Self::Operate => holds(OPERATOR) || holds(GROUP_ADMIN),
             Self::Administer => holds(GROUP_ADMIN),
             Self::ReadAudit => holds(AUDITOR) || holds(GROUP_ADMIN),
+            Self::Deliver => holds(OPERATOR) || holds(GROUP_ADMIN) || (store.is_some() && holds(STORE_MANAGER)),
             Self::Deployment | Self::Belong => false,
         }
     }

@@ -138,6 +138,11 @@ impl Policy {
         self.stores.get(id)
     }
 
+    /// The group's stores, in no order.
+    pub fn stores(&self) -> impl Iterator<Item = &Store> {
+        self.stores.values()
+    }
+
     /// Whether `principal` may call `operation`, a command or a query, in `scope`.
     #[must_use]
     pub fn decide(&self, principal: &Principal, operation: &OperationPath, command: bool, scope: &Scope) -> Decision {

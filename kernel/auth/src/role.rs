@@ -11,6 +11,8 @@ use crate::error::AuthError;
 pub const GROUP_ADMIN: &str = "group-admin";
 /// May publish, grant, enable and disable the group's plugins.
 pub const OPERATOR: &str = "operator";
+/// Answers for a store.
+pub(crate) const STORE_MANAGER: &str = "store_manager";
 /// May read everything and change nothing.
 pub const AUDITOR: &str = "auditor";
 /// May make groups. Held by users of the deployment alone.
@@ -118,7 +120,7 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
     (GROUP_ADMIN, "集团管理员", "Group administrator"),
     (OPERATOR, "插件运维", "Plugin operator"),
     (AUDITOR, "审计", "Auditor"),
-    ("store_manager", "店长", "Store manager"),
+    (STORE_MANAGER, "店长", "Store manager"),
     ("sales_manager", "销售经理", "Sales manager"),
     ("sales", "销售顾问", "Sales consultant"),
     ("dcc", "电销专员", "Tele-sales"),

@@ -30,6 +30,12 @@ impl Timestamp {
         Self(self.0.saturating_add(milliseconds))
     }
 
+    /// Milliseconds from this instant to `later`; 0 where that is not later.
+    #[must_use]
+    pub const fn millis_until(self, later: Self) -> u64 {
+        if later.0 > self.0 { later.0.abs_diff(self.0) } else { 0 }
+    }
+
     /// RFC 3339 in UTC with milliseconds: `2026-01-10T08:30:00.000Z`. Instants outside the years -9999 to 9999 give the nearest end.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
@@ -110,6 +116,8 @@ mod tests {
         let clock = ManualClock::new(Timestamp::from_millis(5));
         clock.advance_millis(10);
         assert_eq!(clock.now().as_millis(), 15);
+        assert_eq!(Timestamp::from_millis(5).millis_until(clock.now()), 10);
+        assert_eq!(clock.now().millis_until(Timestamp::from_millis(5)), 0);
         clock.set(Timestamp::from_millis(1));
         assert_eq!(clock.now().as_millis(), 1);
     }

@@ -77,6 +77,28 @@ limits! {
     TREE_EVENTS: usize = 100;
     /// one event's payload
     EVENT_PAYLOAD_BYTES: usize = 64 * KIB;
+    /// the key of an event
+    EVENT_KEY_BYTES: usize = 256;
+    /// events handled in one transaction
+    DELIVERY_BATCH: usize = 32;
+    /// tries of one event before it is a dead letter
+    DELIVERY_TRIES: u32 = 8;
+    /// the longest wait between two tries of one event
+    DELIVERY_BACKOFF_MAX_MS: u64 = 300_000;
+    /// time until a delivery that failed by no fault of its events' is tried again; each further failure doubles it
+    DELIVERY_PAUSE_MS: u64 = 250;
+    /// the longest such time
+    DELIVERY_PAUSE_MAX_MS: u64 = 30_000;
+    /// handlers of events one after another, each of an event that the one before published
+    EVENT_HOPS: u32 = 16;
+    /// days for which events are kept
+    EVENT_KEPT_DAYS: u64 = 400;
+    /// events passed over before a subscription's place is written down though none was its own
+    SUBSCRIPTION_PASSED: usize = 1_000;
+    /// clients that are told of events as they come, at once
+    EVENT_STREAMS: usize = 256;
+    /// time after which such a client is told that there was nothing
+    EVENT_STREAM_HEARTBEAT_MS: u64 = 15_000;
     /// log text of one call tree
     TREE_LOG_BYTES: usize = 64 * KIB;
     /// host calls of one call tree
@@ -191,6 +213,9 @@ limits! {
     DRAIN_MS: u64 = 10_000;
 }
 
+/// Milliseconds until an event is tried again after its first, second… failure.
+pub const DELIVERY_BACKOFF_MS: [u64; 7] = [1_000, 3_000, 8_000, 20_000, 50_000, 120_000, DELIVERY_BACKOFF_MAX_MS];
+
 /// Core instances that the pooling allocator holds ready.
 pub const POOL_CORE_INSTANCES: usize = POOL_INSTANCES * COMPONENT_CORE_INSTANCES;
 /// Plugin instances that the pooling allocator holds ready: as many as all call trees can have at once.
@@ -203,6 +228,8 @@ const _: () = {
     assert!(RECORD_BYTES <= TREE_WRITE_BYTES && RECORD_BYTES <= HOSTCALL_FUEL);
     assert!(EVENT_PAYLOAD_BYTES <= RECORD_BYTES);
     assert!(RECORD_KEY_BYTES < STORAGE_KEY_BYTES);
+    assert!(2 * EVENT_KEY_BYTES <= RECORD_KEY_BYTES && DELIVERY_BATCH <= TREE_CALLS);
+    assert!(DELIVERY_BACKOFF_MS.len() as u32 + 1 == DELIVERY_TRIES);
     assert!(STORAGE_CHUNK_BYTES < STORAGE_VALUE_BYTES && STORAGE_VALUE_BYTES < LOG_FRAME_BYTES);
     assert!(LOG_FRAME_BYTES < LOG_SEGMENT_BYTES && LOG_SEGMENT_BYTES <= LOG_SNAPSHOT_BYTES);
     assert!(STORAGE_VALUE_BYTES < UNDO_BYTES);

@@ -6,7 +6,14 @@
 //! Invariants:
 //! - INVARIANT (commit-order): in one scope, events are read in the order in which their calls committed.
 //! - INVARIANT (no-conflict): appending an event never makes two calls conflict.
+//! - INVARIANT (told-once): of two deliveries of the same event to the same plugin one alone commits.
 #![deny(missing_docs)]
+
+mod cursor;
+mod dead;
+mod parked;
+mod retention;
+mod subscription;
 
 use bytes::Bytes;
 use forecourt_base::{PluginName, Scope, Timestamp};
@@ -14,6 +21,16 @@ use forecourt_storage::{Direction, KeyRange, Space, StorageError, Transaction};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use thiserror::Error;
+
+pub use cursor::Cursor;
+pub use dead::{DeadLetter, DeadPage, Reason, bury, dead_letter, dead_letters, redrive, unbury};
+pub use parked::{
+    ParkedKey, backoff_ms, next_due, parked, parked_keys, set_parked, wait, wait_no_more, waiting_events,
+};
+pub use retention::trim;
+pub use subscription::{
+    Ahead, Fetched, Start, Subscription, ahead, subscribe, subscription, subscriptions, write_subscription,
+};
 
 /// One event as stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -57,6 +74,8 @@ pub struct Page {
     pub items: Vec<Placed>,
     /// The cursor to pass as `after` next; none at the end.
     pub next: Option<String>,
+    /// The cursor of the last event looked at, whatever its topic.
+    pub last: Option<String>,
 }
 
 /// Reading events failed.
@@ -65,12 +84,20 @@ pub enum BusError {
     /// The cursor was not given out with an event.
     #[error("`after` is not a cursor of an event")]
     BadCursor,
+    /// There is no such dead letter, subscription or parked key.
+    #[error("no {what} `{id}`")]
+    Unknown {
+        /// What was asked for.
+        what: &'static str,
+        /// By which name.
+        id: String,
+    },
     /// The store below failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
-fn space(scope: &Scope) -> Result<Space, StorageError> {
+fn log_space(scope: &Scope) -> Result<Space, StorageError> {
     Space::new(Some(&scope.group), scope.store.as_ref(), "@events", "log", 0)
 }
 
@@ -80,7 +107,7 @@ fn space(scope: &Scope) -> Result<Space, StorageError> {
 /// [`StorageError`], `ReadOnly` in a transaction that only reads.
 pub async fn append(transaction: &mut Transaction, scope: &Scope, event: &Event) -> Result<(), StorageError> {
     let row = serde_json::to_vec(event).map_err(StorageError::from)?;
-    transaction.put_stamped(&space(scope)?, b"", Bytes::from(row)).await
+    transaction.put_stamped(&log_space(scope)?, b"", Bytes::from(row)).await
 }
 
 /// Events of a scope after a cursor, at most `limit` rows looked at; `topics` empty means all.
@@ -98,8 +125,9 @@ pub async fn page(
         None => KeyRange::all(),
         Some(cursor) => KeyRange::all().after(&from_hex(cursor).ok_or(BusError::BadCursor)?),
     };
-    let rows = transaction.scan(&space(scope)?, &range, Direction::Forward, limit).await?;
-    let next = rows.more.then(|| rows.items.last().map(|row| to_hex(&row.key))).flatten();
+    let rows = transaction.scan(&log_space(scope)?, &range, Direction::Forward, limit).await?;
+    let last = rows.items.last().map(|row| to_hex(&row.key));
+    let next = last.clone().filter(|_| rows.more);
     let mut items = Vec::with_capacity(rows.items.len());
     for row in &rows.items {
         let event: Event = serde_json::from_slice(&row.value).map_err(StorageError::from)?;
@@ -107,7 +135,7 @@ pub async fn page(
             items.push(Placed { cursor: to_hex(&row.key), event });
         }
     }
-    Ok(Page { items, next })
+    Ok(Page { items, next, last })
 }
 
 /// Digits of a cursor: an event's key is a commit's position and a number within it.
@@ -131,7 +159,17 @@ mod tests {
     use forecourt_base::{GroupId, StoreId};
     use forecourt_storage::{MemoryEngine, Mode};
 
-    fn event(topic: &str, number: u32) -> Event {
+    pub(crate) fn scope() -> Scope {
+        Scope::store(GroupId::new("demo").unwrap(), StoreId::new("bj01").unwrap())
+    }
+
+    pub(crate) async fn publish(engine: &std::sync::Arc<dyn forecourt_storage::Engine>, event: &Event) {
+        let mut transaction = Transaction::begin(engine, Some(scope().group), Mode::ReadWrite).unwrap();
+        append(&mut transaction, &scope(), event).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+
+    pub(crate) fn event(topic: &str, number: u32) -> Event {
         Event {
             topic: topic.to_owned(),
             key: number.to_string(),

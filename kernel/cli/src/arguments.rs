@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use forecourt_base::{Area, GroupId, RoleName, StoreId, UserId};
+use forecourt_base::{Area, GroupId, PluginName, RoleName, StoreId, UserId};
 
 use crate::client::Connection;
 use crate::config::ServeFlags;
@@ -67,6 +67,15 @@ pub(crate) enum Command {
     Disable(DisableArguments),
     /// List what serves in stores
     Modules(ModulesArguments),
+    /// List who is told of events in a store, with lag, parked keys and dead letters
+    Subscriptions(SubscriptionsArguments),
+    /// Try a subscription's parked keys now
+    Retry(RetryArguments),
+    /// Events that a plugin could not handle
+    DeadLetters {
+        #[command(subcommand)]
+        command: DeadLettersCommand,
+    },
     /// Call an operation and print its answer as JSON
     Call(CallArguments),
     /// Look through a stopped data folder: every checksum, the index against the log, records against their indexes
@@ -236,7 +245,7 @@ pub(crate) struct GrantArguments {
     /// The plugin version
     #[arg(value_name = "NAME@VERSION")]
     pub(crate) plugin: PluginRef,
-    /// Approve only this: JSON with `kernel`, `imports` and `topics`; @FILE reads a file, - standard input
+    /// Approve only this: JSON with `kernel`, `imports`, `topics` and `subscriptions`; @FILE reads a file, - standard input
     #[arg(long, value_name = "JSON")]
     pub(crate) only: Option<String>,
     #[command(flatten)]
@@ -247,13 +256,15 @@ pub(crate) struct GrantArguments {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Stores are done one after another; at the first that refuses the command stops and says which were done.
+Stores are done one after another; at the first that refuses the command stops and says which were done. An extension, a
+plugin without an area, is enabled under its own name.
 
 Examples:
   forecourt enable repair repair@0.1.0 --stores bj01,sh01
-  forecourt enable parts parts@0.2.0 --stores all")]
+  forecourt enable parts parts@0.2.0 --stores all
+  forecourt enable loyalty loyalty@1.0.0 --stores all")]
 pub(crate) struct EnableArguments {
-    /// The area, such as `repair`
+    /// The area, such as `repair`; for an extension its own name
     pub(crate) area: Area,
     /// The plugin version
     #[arg(value_name = "NAME@VERSION")]
@@ -300,6 +311,76 @@ pub(crate) struct ModulesArguments {
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) group: GroupChoice,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  forecourt subscriptions bj01")]
+pub(crate) struct SubscriptionsArguments {
+    /// The store, or @GROUP for the group as a whole
+    #[arg(value_name = "STORE")]
+    pub(crate) place: String,
+    /// The form of the list
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A key is parked when an event of it failed: it is tried again by itself, ever later. Use this once the cause is mended.
+
+Examples:
+  forecourt retry bj01 loyalty
+  forecourt retry bj01 loyalty --key RO-2026-0017")]
+pub(crate) struct RetryArguments {
+    /// The store, or @GROUP for the group as a whole
+    #[arg(value_name = "STORE")]
+    pub(crate) place: String,
+    /// The plugin that is told
+    pub(crate) plugin: PluginName,
+    /// The key; when not given, all that are parked, up to a page of them
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLettersCommand {
+    /// List them
+    List(LettersArguments),
+    /// Print one with its event as JSON
+    Show(LetterArguments),
+    /// Hand one to its plugin again
+    Redrive(LetterArguments),
+    /// Drop one for good
+    Drop(LetterArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LettersArguments {
+    /// The store, or @GROUP for the group as a whole
+    #[arg(value_name = "STORE")]
+    pub(crate) place: String,
+    /// The form of the list
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LetterArguments {
+    /// The store, or @GROUP for the group as a whole
+    #[arg(value_name = "STORE")]
+    pub(crate) place: String,
+    /// The dead letter's id, as `dead-letters list` shows it
+    pub(crate) id: String,
     #[command(flatten)]
     pub(crate) connection: Connection,
 }

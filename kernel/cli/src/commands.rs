@@ -1,6 +1,7 @@
 //! The commands that ask a running kernel, and `limits`, which needs none.
 
 pub(crate) mod call;
+pub(crate) mod deliveries;
 pub(crate) mod limits;
 pub(crate) mod modules;
 pub(crate) mod people;

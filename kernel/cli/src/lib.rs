@@ -73,6 +73,9 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Enable(arguments) => commands::modules::enable(&arguments, out),
         Command::Disable(arguments) => commands::modules::disable(&arguments, out),
         Command::Modules(arguments) => commands::modules::list(&arguments, out),
+        Command::Subscriptions(arguments) => commands::deliveries::subscriptions(&arguments, out),
+        Command::Retry(arguments) => commands::deliveries::retry(&arguments, out),
+        Command::DeadLetters { command } => commands::deliveries::dead_letters(&command, out),
         Command::Call(arguments) => commands::call::run(&arguments, out),
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use forecourt_base::limits;
 use forecourt_runtime::Kernel;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How the gateway behaves where deployments differ.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +28,7 @@ struct Inner {
     options: GatewayOptions,
     stopping: AtomicBool,
     connections: AtomicUsize,
+    streams: Arc<Semaphore>,
     /// Answers by their status' first digit, 1 to 5.
     answers: [AtomicU64; 5],
 }
@@ -37,6 +40,7 @@ impl App {
             options,
             stopping: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
+            streams: Arc::new(Semaphore::new(limits::EVENT_STREAMS)),
             answers: Default::default(),
         }))
     }
@@ -56,6 +60,11 @@ impl App {
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.0.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Leave to stream events, where not as many do as may.
+    pub(crate) fn stream_place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.streams).try_acquire_owned().ok()
     }
 
     /// Counts a connection as open until the guard is dropped.

@@ -19,6 +19,7 @@ mod audit;
 mod body;
 mod call;
 mod credentials;
+mod deliveries;
 mod explained;
 mod fields;
 #[cfg(feature = "fuzz")]
@@ -36,6 +37,7 @@ mod request;
 mod roles;
 mod routes;
 mod server;
+mod stream;
 mod strict;
 mod syntax;
 mod table;

@@ -154,6 +154,9 @@ impl From<KernelError> for Problem {
             KernelError::Registry(error) => error.into(),
             KernelError::Schema(error) => error.into(),
             KernelError::Events(BusError::Storage(error)) => error.into(),
+            KernelError::Events(BusError::Unknown { what, id }) => {
+                Self::new(&table::UNKNOWN_RESOURCE).told("what", table::resource(what)).word("id", id)
+            }
             KernelError::Events(BusError::BadCursor) => {
                 Self::field(invalid("after", Bilingual::fixed("is not the cursor of an event", "不是事件的游标")))
             }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use forecourt_auth::Principal;
 use forecourt_base::{Area, GroupId, PluginName, Scope, StoreId, limits};
+use forecourt_bus::Cursor;
 use forecourt_registry::{Approval, NarrowApproval, RegistryError, hex};
 use forecourt_runtime::Acting;
 use semver::Version;
@@ -20,7 +21,7 @@ use crate::credentials::Signed;
 use crate::problem::Problem;
 use crate::query::{Nothing, Params, Segments};
 use crate::request::Asked;
-use crate::{fields, views};
+use crate::{fields, stream, views};
 
 /// A store of the sender's group, or a group.
 #[derive(Debug, Deserialize)]
@@ -28,6 +29,8 @@ pub(crate) struct PlacePath {
     group: Option<GroupId>,
     store: Option<StoreId>,
     area: Option<Area>,
+    plugin: Option<PluginName>,
+    id: Option<Cursor>,
 }
 
 impl PlacePath {
@@ -43,6 +46,16 @@ impl PlacePath {
             (None, Some(store)) => store_scope(app, asked, principal, store.clone(), action).await,
             (None, None) => Err(Problem::new(&crate::table::UNKNOWN_PATH)),
         }
+    }
+
+    /// The plugin named in the path.
+    pub(crate) fn plugin(&self) -> Result<&PluginName, Problem> {
+        self.plugin.as_ref().ok_or_else(|| Problem::new(&crate::table::UNKNOWN_PATH))
+    }
+
+    /// What the path names by its place in an order.
+    pub(crate) fn id(&self) -> Result<Cursor, Problem> {
+        self.id.ok_or_else(|| Problem::new(&crate::table::UNKNOWN_PATH))
     }
 
     fn area(&self) -> Result<&Area, Problem> {
@@ -209,21 +222,31 @@ pub(crate) struct EventsQuery {
     limit: Option<usize>,
 }
 
-/// `GET …/events`
+/// `GET …/events`: a page, or a stream where that is what the client accepts.
 pub(crate) async fn events(
     State(app): State<App>,
     asked: Asked,
+    headers: HeaderMap,
     Signed(principal): Signed,
     Segments(place): Segments<PlacePath>,
     Params(query): Params<EventsQuery>,
 ) -> Result<Response, Problem> {
     let scope = place.scope(&app, &asked, &principal, "events").await?;
+    if stream::wanted(&headers) {
+        let topics = topics(&query);
+        let after = stream::last_id(&headers).or(query.after);
+        return stream::begin(&app, asked, principal, scope, topics, after).await;
+    }
     let acting = Acting { principal: &principal, request_id: &asked.0.request_id };
-    let topics: Vec<String> = query.topics.split(',').filter(|topic| !topic.is_empty()).map(str::to_owned).collect();
+    let topics = topics(&query);
     let limit = query.limit.unwrap_or(limits::PAGE_ROWS_DEFAULT);
     let page = app.kernel().events(acting, &scope, &topics, query.after.as_deref(), limit).await?;
     let items: Vec<Value> = page.items.iter().map(views::event).collect();
     Ok(views::json(&json!({ "items": items, "next": page.next })))
+}
+
+fn topics(query: &EventsQuery) -> Vec<String> {
+    query.topics.split(',').filter(|topic| !topic.is_empty()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use forecourt_runtime::Kernel;
 
 use crate::app::{App, GatewayOptions};
 use crate::outer::{method_not_allowed, outer, unknown_path};
-use crate::{account, audit, call, health, members, operate, organisation, problem, roles};
+use crate::{account, audit, call, deliveries, health, members, operate, organisation, problem, roles};
 
 /// The whole API over `kernel`. Each request should carry its [`Peer`](crate::Peer) among its extensions, as [`serve`](crate::serve) adds it.
 pub fn router(kernel: Arc<Kernel>, options: GatewayOptions) -> Router {
@@ -120,7 +120,7 @@ fn users(prefix: &str) -> [Route; 6] {
 }
 
 /// What stores and groups have alike.
-fn places(prefix: &str) -> [Route; 5] {
+fn places(prefix: &str) -> [Route; 11] {
     let path = |rest: &str| format!("{prefix}{rest}");
     let module = [get(operate::module), put(operate::enable), delete(operate::disable)];
     [
@@ -129,5 +129,11 @@ fn places(prefix: &str) -> [Route; 5] {
         route(&path("/audit"), [get(audit::page)]),
         route(&path("/modules"), [get(operate::modules)]),
         route(&path("/modules/{area}"), module),
+        route(&path("/subscriptions"), [get(deliveries::subscriptions)]),
+        route(&path("/subscriptions/{plugin}/parked"), [get(deliveries::parked)]),
+        route(&path("/subscriptions/{plugin}/retry"), [post(deliveries::retry)]),
+        route(&path("/dead-letters"), [get(deliveries::letters)]),
+        route(&path("/dead-letters/{id}"), [get(deliveries::letter), delete(deliveries::drop_letter)]),
+        route(&path("/dead-letters/{id}/redrive"), [post(deliveries::redrive)]),
     ]
 }

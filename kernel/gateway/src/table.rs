@@ -277,6 +277,9 @@ pub(crate) fn resource(what: &'static str) -> Text {
         "role" => "角色",
         "module" => "模块",
         "plugin" => "插件",
+        "dead letter" => "死信",
+        "subscription" => "订阅",
+        "parked key" => "暂停的键",
         _ => "系统",
     };
     Text { en: what, zh }

@@ -172,6 +172,19 @@ impl Generation {
         serving.filter(|module| module.plugin == *plugin).max_by(|a, b| a.version.cmp(&b.version))
     }
 
+    /// The plugins at work in a store, or in the group as a whole, each in the version that [`Generation::active`] answers.
+    #[must_use]
+    pub fn at_work(&self, store: Option<&StoreId>) -> Vec<Arc<Module>> {
+        let mut modules: BTreeMap<&PluginName, &Arc<Module>> = BTreeMap::new();
+        for placed in self.layout.serving(store) {
+            let known = modules.entry(&placed.module.plugin).or_insert(placed.module);
+            if known.version < placed.module.version {
+                *known = placed.module;
+            }
+        }
+        modules.into_values().cloned().collect()
+    }
+
     /// Every module of the group with the store it is enabled in; no store means all.
     pub fn modules(&self) -> impl Iterator<Item = (Option<&StoreId>, &Area, &Arc<Module>)> {
         self.layout.all()

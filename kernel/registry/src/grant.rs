@@ -16,6 +16,9 @@ pub struct Grant {
     pub imports: BTreeMap<String, ImportGrant>,
     /// Topics of the events that the plugin publishes, such as `repair.approved`.
     pub topics: BTreeSet<String>,
+    /// Topics of the events that the plugin is told of.
+    #[serde(default)]
+    pub subscriptions: BTreeSet<String>,
 }
 
 /// What a plugin version may call in one interface of another area.
@@ -41,6 +44,7 @@ impl Grant {
             kernel: schema.manifest.kernel.interfaces.iter().cloned().collect(),
             imports: BTreeMap::new(),
             topics: schema.manifest.events.publishes.iter().cloned().collect(),
+            subscriptions: schema.manifest.subscribed().into_keys().map(str::to_owned).collect(),
         };
         for (interface, _) in schema.area_imports() {
             let entry = requested.imports.entry(interface.id.unversioned()).or_default();
@@ -78,6 +82,9 @@ pub struct NarrowApproval {
     /// Topics of published events.
     #[serde(default)]
     pub topics: BTreeSet<String>,
+    /// Topics of events to be told of.
+    #[serde(default)]
+    pub subscriptions: BTreeSet<String>,
 }
 
 /// What is approved of one requested import.
@@ -105,6 +112,9 @@ pub(crate) fn approve(requested: &Grant, approval: &Approval) -> Result<Grant, V
     for topic in narrow.topics.difference(&requested.topics) {
         wider.push(named("topic", "主题", topic));
     }
+    for topic in narrow.subscriptions.difference(&requested.subscriptions) {
+        wider.push(named("subscription to", "订阅主题", topic));
+    }
     let mut imports = BTreeMap::new();
     for (name, import) in &narrow.imports {
         match requested.imports.get(name) {
@@ -115,7 +125,8 @@ pub(crate) fn approve(requested: &Grant, approval: &Approval) -> Result<Grant, V
         }
     }
     if wider.is_empty() {
-        return Ok(Grant { kernel: narrow.kernel.clone(), imports, topics: narrow.topics.clone() });
+        let NarrowApproval { kernel, topics, subscriptions, .. } = narrow.clone();
+        return Ok(Grant { kernel, imports, topics, subscriptions });
     }
     Err(wider)
 }
@@ -154,6 +165,7 @@ mod tests {
             imports: [("forecourt:parts/reservations".to_owned(), reserve), ("forecourt:crm/people".to_owned(), find)]
                 .into(),
             topics: set(&["repair.approved"]),
+            subscriptions: set(&["parts.received"]),
         }
     }
 
@@ -192,6 +204,10 @@ mod tests {
                 "kernel interface `http`",
             ),
             (NarrowApproval { topics: set(&["parts.issued"]), ..NarrowApproval::default() }, "topic `parts.issued`"),
+            (
+                NarrowApproval { subscriptions: set(&["parts.issued"]), ..NarrowApproval::default() },
+                "subscription to `parts.issued`",
+            ),
             (import("forecourt:staff/salaries", None, false), "import `forecourt:staff/salaries`"),
             (
                 import("forecourt:crm/people", Some(&["find", "drop"]), false),

@@ -18,7 +18,8 @@ use crate::resolve::{Need, Resolver, cycle, losers, touched, withheld};
 
 impl Registry {
     /// Lets a granted version serve an area in a store, or in the group and all its stores that have no module of their own for it.
-    /// What served the area in this scope before is replaced. INVARIANT (one-provider).
+    /// What served the area in this scope before is replaced. INVARIANT (one-provider). An extension, a plugin that exports no area, is
+    /// enabled in the place of an area called as it is.
     ///
     /// # Errors
     /// [`RegistryError::UnknownVersion`], [`RegistryError::AreaNotServed`], [`RegistryError::NotGranted`];
@@ -38,7 +39,9 @@ impl Registry {
         let key = version_key(name, version);
         let published: Option<VersionRecord> = read(tx, &spaces.versions, &key).await?;
         let published = published.ok_or_else(|| RegistryError::unknown(name, version))?;
-        if !published.areas.contains(area) {
+        // An extension has no area: it is enabled under its own name.
+        let extension = published.areas.is_empty() && area.as_str() == name.as_str();
+        if !published.areas.contains(area) && !extension {
             let areas = published.areas.into_iter().collect();
             return Err(RegistryError::AreaNotServed { module: reference, area: area.clone(), areas });
         }

@@ -143,6 +143,8 @@ struct Root {
     bounds: Bounds,
     numbers: Numbers,
     nested: Vec<NestedCall>,
+    /// Where the last attempt published events, and their topics.
+    published: Vec<(Scope, String)>,
     /// The page token that storage refused in the last attempt.
     refused_token: Option<String>,
     /// The plugin that has no place free.
@@ -177,8 +179,9 @@ impl Root {
         let name = &call.operation.operation;
         let command = OperationKind::of(name) == OperationKind::Command;
         let bounds = if name.starts_with("report-") { Bounds::REPORT } else { Bounds::CALL };
-        let (numbers, nested) = (Numbers::default(), Vec::new());
-        Self { kernel, origin, command, bounds, numbers, nested, refused_token: None, crowd: None, call, arguments }
+        let (numbers, nested, published) = (Numbers::default(), Vec::new(), Vec::new());
+        let (refused_token, crowd) = (None, None);
+        Self { kernel, origin, command, bounds, numbers, nested, published, refused_token, crowd, call, arguments }
     }
 
     async fn run(mut self, mut seat: Seat) -> End {
@@ -238,7 +241,10 @@ impl Root {
                 Err(error) => return Err(error),
                 Ok(Attempt::Done(answer)) => return answer,
                 Ok(Attempt::Commit(transaction, answer)) => match transaction.commit().await {
-                    Ok(_) => return answer,
+                    Ok(_) => {
+                        self.kernel.dispatcher().published(std::mem::take(&mut self.published));
+                        return answer;
+                    }
                     Err(StorageError::Conflict) => {}
                     Err(error) => return Err(error.into()),
                 },
@@ -368,7 +374,8 @@ impl Root {
         let Some(tree) = tree else {
             return Err(outcome.err().unwrap_or_else(|| Abort::Internal("a call lost its tree".to_owned())).into());
         };
-        let Tree { mut transaction, numbers, nested, budget, refused_token, .. } = *tree;
+        let Tree { mut transaction, numbers, nested, budget, refused_token, published, .. } = *tree;
+        self.published = published;
         self.refused_token = refused_token;
         self.numbers = numbers;
         self.nested = nested;

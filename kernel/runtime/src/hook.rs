@@ -14,13 +14,12 @@ use forecourt_base::{PluginName, Scope};
 use forecourt_registry::Module;
 use forecourt_storage::{Mode, StorageError, Transaction, backoff_ms};
 use tokio::time::{Instant, timeout_at};
-use wasmtime::component::Val;
 
 use crate::admission::HandlerSeat;
 use crate::audit;
 use crate::budget::{Bounds, Budget};
 use crate::error::{Abort, CallError};
-use crate::invoke::{HookCall, Target, invoke_each};
+use crate::invoke::{Given, HookCall, Target, invoke_each};
 use crate::kernel::Kernel;
 use crate::series::Numbers;
 use crate::tree::{Ground, NestedCall, Origin, Tree};
@@ -44,16 +43,21 @@ pub(crate) trait Errand: Send {
         transaction: &mut Transaction,
     ) -> impl Future<Output = Result<Option<Vec<HookCall>>, CallError>> + Send;
 
-    /// Writes down in the same transaction what became of it: what each call gave, in their order.
+    /// Writes down in the same transaction what became of each call, in their order.
     fn close(
         &mut self,
         kernel: &Kernel,
         transaction: &mut Transaction,
-        results: &[Option<Val>],
+        results: &[Given],
     ) -> impl Future<Output = Result<(), CallError>> + Send;
 
     /// What the audit line adds to the hook's name; ids only.
     fn note(&self) -> String;
+
+    /// How it ended, for the audit.
+    fn outcome(&self) -> Outcome {
+        Outcome::Done
+    }
 }
 
 /// A plugin's hook in a place, and how it is run.
@@ -68,11 +72,13 @@ pub(crate) struct HookRun {
     pub(crate) judged: bool,
 }
 
-/// How a run ended that committed.
-#[derive(Debug)]
-pub(crate) struct Ran {
-    /// How many calls were made; 0 where there was nothing to do.
-    pub(crate) calls: usize,
+/// How a run ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ran {
+    /// There was nothing to do, or nobody to do it.
+    Idle,
+    /// It committed.
+    Done,
 }
 
 /// Why a run left nothing.
@@ -98,7 +104,7 @@ impl From<StorageError> for HookError {
 /// What one attempt came to.
 enum Attempt {
     Nothing,
-    Commit(Box<Transaction>, usize),
+    Commit(Box<Transaction>),
 }
 
 /// A run over all its attempts.
@@ -132,7 +138,7 @@ impl Kernel {
         let started = Instant::now();
         let result = running.attempts().await;
         let outcome = result.as_ref().map(|_| ()).map_err(|failure| audit::label(&failure.error));
-        if !matches!(result, Ok(Ran { calls: 0 })) {
+        if !matches!(result, Ok(Ran::Idle)) {
             self.metrics().hook(running.run.hook, outcome, started.elapsed());
         }
         result
@@ -172,9 +178,12 @@ impl<E: Errand> Running<'_, E> {
                 timeout_at(until, attempt).await
             };
             let error = match tried.unwrap_or_else(|_| Err(CallError::Timeout)) {
-                Ok(Attempt::Nothing) => return Ok(Ran { calls: 0 }),
-                Ok(Attempt::Commit(transaction, calls)) => match transaction.commit().await {
-                    Ok(_) => return Ok(Ran { calls }),
+                Ok(Attempt::Nothing) => return Ok(Ran::Idle),
+                Ok(Attempt::Commit(transaction)) => match transaction.commit().await {
+                    Ok(_) => {
+                        self.kernel.dispatcher().published(std::mem::take(&mut self.published));
+                        return Ok(Ran::Done);
+                    }
                     Err(StorageError::Conflict) => CallError::Conflict,
                     Err(error) => return Err(error.into()),
                 },
@@ -199,7 +208,7 @@ impl<E: Errand> Running<'_, E> {
         &mut self,
         mut transaction: Transaction,
         bounds: Bounds,
-        done: &mut Vec<Option<Val>>,
+        done: &mut Vec<Given>,
     ) -> Result<Attempt, CallError> {
         let (kernel, run) = (self.kernel, self.run);
         let policy = kernel.auth().policy(&mut transaction, &run.scope.group).await?;
@@ -231,9 +240,9 @@ impl<E: Errand> Running<'_, E> {
         entry.chain = self.nested.iter().map(audit::chain).collect();
         entry.records = forecourt_auth::audit::records(&transaction);
         self.errand.close(kernel, &mut transaction, done).await?;
-        entry.note = self.errand.note();
+        (entry.note, entry.outcome) = (self.errand.note(), self.errand.outcome());
         forecourt_auth::audit::append(&mut transaction, &entry).await?;
-        Ok(Attempt::Commit(Box::new(transaction), calls.len()))
+        Ok(Attempt::Commit(Box::new(transaction)))
     }
 
     async fn execute(
@@ -242,7 +251,7 @@ impl<E: Errand> Running<'_, E> {
         ground: Ground,
         target: &Target,
         calls: &[HookCall],
-        done: &mut Vec<Option<Val>>,
+        done: &mut Vec<Given>,
     ) -> Result<Transaction, CallError> {
         transaction.bound_reads(transaction.usage().bytes_read.saturating_add(budget.bounds.read_bytes));
         let numbers = std::mem::take(&mut self.numbers);

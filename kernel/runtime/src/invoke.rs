@@ -1,5 +1,6 @@
 //! One plugin call: a fresh instance, one exported function, called once or for a batch, and the tree given back.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use forecourt_registry::Module;
@@ -59,15 +60,27 @@ pub(crate) struct HookCall {
     pub(crate) params: Vec<Val>,
     /// Handlers of events between a person's call and this one.
     pub(crate) hops: u32,
+    /// Calls of one lane follow one another: behind one that answered `err` they are left out.
+    pub(crate) lane: usize,
+}
+
+/// What became of a call of a hook that did not end the run.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Given {
+    /// It gave this.
+    Value(Option<Val>),
+    /// It was left out.
+    LeftOut,
 }
 
 /// Calls `target` several times, one after another in one fresh instance. What a call that answers `err` wrote is undone. `results` has what
-/// the calls gave that ended; a call that traps is the last. With `judged` false a failure is not held against the plugin.
+/// became of the calls up to the one that traps, which is the last. With `judged` false a failure is not held against the plugin, nor is one
+/// behind other calls, which may have used up what it needed: alone it will show.
 pub(crate) async fn invoke_each(
     tree: Box<Tree>,
     target: &Target,
     calls: &[HookCall],
-    results: &mut Vec<Option<Val>>,
+    results: &mut Vec<Given>,
     judged: bool,
 ) -> (Option<Box<Tree>>, Result<(), Abort>) {
     let (pass, mut store) = match enter(tree, target) {
@@ -75,6 +88,7 @@ pub(crate) async fn invoke_each(
         Err((tree, abort)) => return (Some(tree), Err(abort)),
     };
     let ran = run_each(&mut store, target, calls, results).await;
+    let judged = judged && results.iter().all(|given| *given == Given::LeftOut);
     leave(store, target, pass, ran, judged)
 }
 
@@ -118,12 +132,17 @@ async fn run_each(
     store: &mut Store<CallState>,
     target: &Target,
     calls: &[HookCall],
-    results: &mut Vec<Option<Val>>,
+    results: &mut Vec<Given>,
 ) -> wasmtime::Result<()> {
     let instance = target.loaded.pre().instantiate_async(&mut *store).await?;
     let function = exported(&instance, store, target)?;
     let has_result = target.export.operation.returns_result || target.export.operation.ok.is_some();
+    let mut failed = HashSet::new();
     for (at, call) in calls.iter().enumerate() {
+        if failed.contains(&call.lane) {
+            results.push(Given::LeftOut);
+            continue;
+        }
         let tree = store.data_mut().tree()?;
         if at > 0 {
             tree.budget.plugin_call()?;
@@ -135,8 +154,9 @@ async fn run_each(
         let result = given.pop();
         if let Some(Val::Result(Err(_))) = result {
             store.data_mut().tree()?.transaction.rollback_to(&savepoint);
+            failed.insert(call.lane);
         }
-        results.push(result);
+        results.push(Given::Value(result));
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use wasmtime::component::Component;
 use crate::KernelError;
 use crate::admission::Admission;
 use crate::compile::{Artefacts, Compiler};
+use crate::dispatch::{self, Dispatcher};
 use crate::engine::{Purpose, Ticker, build, warn_of_fallbacks};
 use crate::error::Abort;
 use crate::loaded::Loaded;
@@ -57,6 +58,7 @@ pub struct Kernel {
     admission: Admission,
     turns: Turns,
     suspensions: Arc<Suspensions>,
+    dispatcher: Arc<Dispatcher>,
     metrics: Metrics,
     seeds: SeededRandom,
 }
@@ -90,6 +92,7 @@ impl Kernel {
             admission: Admission::new(),
             turns: Turns::new(std::thread::available_parallelism().map_or(1, usize::from)),
             suspensions: Suspensions::new(Arc::clone(&clock)),
+            dispatcher: Arc::default(),
             metrics: Metrics::default(),
             seeds: SeededRandom::new(random.next_u64()),
             engine,
@@ -98,6 +101,7 @@ impl Kernel {
             random,
         });
         kernel.warm_all().await?;
+        dispatch::start(&kernel);
         Ok(kernel)
     }
 
@@ -144,6 +148,7 @@ impl Kernel {
         let mut text = self.metrics.to_prometheus();
         text.push_str(&format!("# TYPE forecourt_calls_running gauge\nforecourt_calls_running {running}\n"));
         text.push_str(&self.suspensions.to_prometheus());
+        text.push_str(&self.dispatcher.to_prometheus(self.clock.now()));
         text
     }
 
@@ -157,6 +162,10 @@ impl Kernel {
 
     pub(crate) fn suspensions(&self) -> &Arc<Suspensions> {
         &self.suspensions
+    }
+
+    pub(crate) fn dispatcher(&self) -> &Arc<Dispatcher> {
+        &self.dispatcher
     }
 
     pub(crate) fn registry(&self) -> &Registry {
@@ -267,6 +276,7 @@ impl Kernel {
 
     /// Waits until no root call runs, at most [`limits::DRAIN_MS`]. New calls are refused from now on.
     pub async fn drain(&self) -> bool {
+        self.dispatcher.stop();
         self.admission.drain(std::time::Duration::from_millis(limits::DRAIN_MS)).await
     }
 

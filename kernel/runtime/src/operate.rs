@@ -1,5 +1,6 @@
 //! What operators do: publish, grant, enable, swap, disable, and look. Each is authorised, done and audited in one transaction.
 
+mod deliveries;
 mod work;
 
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use semver::Version;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use work::Work;
+
+pub use deliveries::SubscriptionInfo;
 
 use crate::KernelError;
 use crate::audit;
@@ -65,7 +68,9 @@ impl Kernel {
         let scope = Scope::group(group.clone());
         self.looking(by, AdminRight::Operate, &scope, "grant", work::Nothing).await?;
         let _permit = self.admission().maintenance().await?;
-        self.acting(by, &scope, "grant", work::Grant { group, name, version, approval }).await
+        let granted = self.acting(by, &scope, "grant", work::Grant { group, name, version, approval }).await?;
+        self.look_again(group).await;
+        Ok(granted)
     }
 
     /// Lets a granted version serve an area. It is compiled and loaded before the routing generation is replaced, so that no call waits.
@@ -87,6 +92,7 @@ impl Kernel {
         self.load_version(&sha256, &schema).await?;
         let enabled = self.acting(by, scope, "enable", work::Enable { scope, area, name, version }).await?;
         self.suspensions().begin_anew(scope, name);
+        self.look_again(&scope.group).await;
         Ok(enabled)
     }
 
@@ -101,7 +107,17 @@ impl Kernel {
         area: &Area,
         force: bool,
     ) -> Result<Disabled, KernelError> {
-        self.acting(by, scope, "disable", work::Disable { scope, area, force }).await
+        let disabled = self.acting(by, scope, "disable", work::Disable { scope, area, force }).await?;
+        self.look_again(&scope.group).await;
+        Ok(disabled)
+    }
+
+    /// What subscribes in a group may have changed: every subscription gets a turn.
+    async fn look_again(&self, group: &GroupId) {
+        match self.scopes_of(group).await {
+            Ok(scopes) => self.dispatcher().look(scopes),
+            Err(error) => tracing::error!(%group, %error, "subscriptions are looked at when events come"),
+        }
     }
 
     /// A group's plugins with their versions and grants.
@@ -201,10 +217,22 @@ impl Kernel {
         action: &str,
         work: W,
     ) -> Result<W::Output, KernelError> {
+        self.acting_with(by, AdminRight::Operate, scope, action, work).await
+    }
+
+    /// The same with another right than to operate.
+    async fn acting_with<W: Work>(
+        &self,
+        by: Acting<'_>,
+        right: AdminRight,
+        scope: &Scope,
+        action: &str,
+        work: W,
+    ) -> Result<W::Output, KernelError> {
         let mut attempts = Attempts::new(self.storage(), Some(&scope.group), self.random());
         let result = loop {
             let mut transaction = attempts.begin().await?;
-            let result = self.act(&mut transaction, by, scope, action, &work).await;
+            let result = self.act(&mut transaction, by, right, scope, action, &work).await;
             match attempts.end(transaction, result).await {
                 Ok(None) => {}
                 Ok(Some(value)) => break Ok(value),
@@ -219,11 +247,12 @@ impl Kernel {
         &self,
         transaction: &mut Transaction,
         by: Acting<'_>,
+        right: AdminRight,
         scope: &Scope,
         action: &str,
         work: &W,
     ) -> Result<W::Output, KernelError> {
-        self.authorise(transaction, by.principal, AdminRight::Operate, scope).await?;
+        self.authorise(transaction, by.principal, right, scope).await?;
         let value = work.run(self, transaction).await?;
         let mut entry = self.entry(by, scope, action, Outcome::Done);
         entry.note = work.note(&value);

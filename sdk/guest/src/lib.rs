@@ -6,9 +6,20 @@
 //!   serde in the JSON form that the kernel stores;
 //! - `collections`: a typed handle for each declared collection and index ([`Collection`], [`Index`]);
 //! - [`Event`] for the payload of each declared topic;
+//! - `subscriptions`: the events that the plugin is told of as one typed enum, and the trait `Subscriber` to handle them;
 //! - `metadata`, and the component's custom sections: manifest, labels, documented WIT.
 //!
-//! The author writes `impl wit::parts::stock::Guest for MyPlugin` and no `unsafe`.
+//! The author writes `impl wit::parts::stock::Guest for MyPlugin` and no `unsafe`. A plugin that is told of events writes besides
+//!
+//! ```text
+//! impl subscriptions::Subscriber for MyPlugin {
+//!     fn handle(event: subscriptions::Event, told: &subscriptions::Told) -> Result<(), subscriptions::Error> {
+//!         match event {
+//!             subscriptions::Event::RepairApproved(approved) => Ok(POINTS.put(&approved.order, &points(&approved))?),
+//!         }
+//!     }
+//! }
+//! ```
 //!
 //! This crate does no I/O: everything goes to the kernel, inside the transaction of the running call. There is nothing to commit
 //! and nothing to clean up: a call that fails leaves nothing.

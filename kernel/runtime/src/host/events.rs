@@ -20,6 +20,10 @@ impl CallState {
         if payload.len() > limits::EVENT_PAYLOAD_BYTES {
             return Ok(Err(events::Error::TooLarge(limits::EVENT_PAYLOAD_BYTES as u64)));
         }
+        if key.len() > limits::EVENT_KEY_BYTES {
+            let rule = format!("its key is longer than {} bytes", limits::EVENT_KEY_BYTES);
+            return Ok(Err(events::Error::Invalid(rule)));
+        }
         let granted = self.module.grant.topics.contains(&topic);
         let Some(declared) = self.module.schema.topics.iter().find(|declared| granted && *declared.name == *topic)
         else {

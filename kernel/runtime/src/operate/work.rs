@@ -1,16 +1,17 @@
 //! What is done or read in one authorised transaction. Values, not closures: their futures are known to be `Send`.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use forecourt_auth::{AuthError, Principal};
 use forecourt_base::{Area, GroupId, OperationPath, PluginName, Scope};
-use forecourt_bus::Page;
+use forecourt_bus::{Page, Start};
 use forecourt_registry::{
     Approval, Disabled, Enabled, Generation, Granted, ModuleInfo, PluginInfo, Published, Publisher,
 };
-use forecourt_schema::{OperationKind, PluginSchema};
+use forecourt_schema::{OperationKind, PluginSchema, StartRequest};
 use forecourt_storage::Transaction;
 use semver::Version;
 
@@ -87,6 +88,7 @@ impl Work for Grant<'_> {
         let granted = kernel.registry().grant(transaction, group, name, version, approval).await?;
         let schema = kernel.registry().schema(transaction, &granted.sha256).await?;
         take_over_roles(kernel, transaction, group, &schema).await?;
+        subscribe(kernel, transaction, group).await?;
         Ok(granted)
     }
 
@@ -124,7 +126,9 @@ impl Work for Enable<'_> {
 
     async fn run(&self, kernel: &Kernel, transaction: &mut Transaction) -> Result<Enabled, KernelError> {
         let Self { scope, area, name, version } = self;
-        Ok(kernel.registry().enable(transaction, scope, area, name, version).await?)
+        let enabled = kernel.registry().enable(transaction, scope, area, name, version).await?;
+        subscribe(kernel, transaction, &scope.group).await?;
+        Ok(enabled)
     }
 
     fn note(&self, done: &Enabled) -> String {
@@ -143,7 +147,9 @@ impl Work for Disable<'_> {
     type Output = Disabled;
 
     async fn run(&self, kernel: &Kernel, transaction: &mut Transaction) -> Result<Disabled, KernelError> {
-        Ok(kernel.registry().disable(transaction, self.scope, self.area, self.force).await?)
+        let disabled = kernel.registry().disable(transaction, self.scope, self.area, self.force).await?;
+        subscribe(kernel, transaction, &self.scope.group).await?;
+        Ok(disabled)
     }
 
     fn note(&self, done: &Disabled) -> String {
@@ -228,6 +234,29 @@ fn queries(schema: &PluginSchema, area: &Area) -> Vec<OperationPath> {
         queries.filter_map(|query| OperationPath::new(area.as_str(), &interface.id.interface, &query.name).ok())
     });
     paths.collect()
+}
+
+/// Brings the subscriptions of a group's plugins in line with what is enabled and granted after a change of either.
+async fn subscribe(kernel: &Kernel, transaction: &mut Transaction, group: &GroupId) -> Result<(), KernelError> {
+    let generation = kernel.registry().generation(transaction, group).await?;
+    let policy = kernel.auth().policy(transaction, group).await?;
+    let stores = policy.stores().map(|store| Scope::store(group.clone(), store.id.clone()));
+    for scope in std::iter::once(Scope::group(group.clone())).chain(stores) {
+        for module in generation.at_work(scope.store.as_ref()) {
+            let asked = module.schema.manifest.subscribed().into_iter();
+            let granted = asked.filter(|(topic, _)| module.grant.subscriptions.contains(*topic));
+            let topics: BTreeMap<&str, Start> = granted
+                .map(|(topic, start)| match start {
+                    StartRequest::Now => (topic, Start::Now),
+                    StartRequest::Start => (topic, Start::Oldest),
+                })
+                .collect();
+            if !topics.is_empty() {
+                forecourt_bus::subscribe(transaction, &scope, &module.plugin, &topics).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn take_over_roles(

@@ -122,6 +122,7 @@ impl Work<'_> {
             plugin: module.plugin.clone(),
             by: self.user(),
             request_id: self.call.request_id.clone(),
+            hops: 0,
             payload: RawValue::from_string(serde_json::to_string(payload)?)?,
         };
         Ok(append(tx, &self.call.scope, &event).await?)

@@ -111,6 +111,8 @@ pub(super) fn of(world: &World) -> Vec<Example> {
     all.extend(of_users(world));
     all.extend(of_deployment(world));
     all.extend(of_stores(world));
+    all.extend(of_deliveries(world, ROUTES_IN_STORE, &world.store, &world.letters[0]));
+    all.extend(of_deliveries(world, ROUTES_IN_GROUP, GROUP, &world.letters[1]));
     all.extend(of_places(world));
     all
 }
@@ -243,6 +245,38 @@ pub(super) fn everything() -> Value {
         "colour": "dark_green", "wishes": ["fast"], "form": { "named": { "name": "x", "age": 7 } },
         "counts": [0, 65_535], "pair": ["x", true], "letter": "京", "maybe": null,
     })
+}
+
+/// The routes of what was not delivered, in a store.
+const ROUTES_IN_STORE: [&str; 6] = [
+    "/v1/stores/{store}/subscriptions",
+    "/v1/stores/{store}/subscriptions/{plugin}/parked",
+    "/v1/stores/{store}/subscriptions/{plugin}/retry",
+    "/v1/stores/{store}/dead-letters",
+    "/v1/stores/{store}/dead-letters/{id}",
+    "/v1/stores/{store}/dead-letters/{id}/redrive",
+];
+/// The same in a group.
+const ROUTES_IN_GROUP: [&str; 6] = [
+    "/v1/groups/{group}/subscriptions",
+    "/v1/groups/{group}/subscriptions/{plugin}/parked",
+    "/v1/groups/{group}/subscriptions/{plugin}/retry",
+    "/v1/groups/{group}/dead-letters",
+    "/v1/groups/{group}/dead-letters/{id}",
+    "/v1/groups/{group}/dead-letters/{id}/redrive",
+];
+
+fn of_deliveries(world: &World, routes: [&'static str; 6], place: &str, letters: &[String]) -> Vec<Example> {
+    let (admin, [subscriptions, parked, retry, dead, letter, redrive]) = (&world.admin, routes);
+    vec![
+        example("GET", subscriptions, admin, &[place]),
+        example("GET", parked, admin, &[place, "tally"]).query(PAGE),
+        example("POST", retry, admin, &[place, "tally"]).body(json!({ "key": null }), &[]),
+        example("GET", dead, admin, &[place]).query(&["plugin", "after", "limit"]),
+        example("GET", letter, admin, &[place, &letters[0]]),
+        example("POST", redrive, admin, &[place, &letters[1]]),
+        example("DELETE", letter, admin, &[place, &letters[2]]),
+    ]
 }
 
 fn of_places(world: &World) -> Vec<Example> {

@@ -55,7 +55,7 @@ fn unknown(example: &Example, name: &str) -> (u16, &'static str) {
         // What exists in another group is nobody else's business, and neither is whether the group does.
         "group" => (403, "forbidden"),
         "store" => (404, "unknown-store"),
-        "user" | "role" => (404, "unknown-resource"),
+        "user" | "role" | "plugin" => (404, "unknown-resource"),
         "area" if module && example.method == "PUT" => (409, "area-not-served"),
         "area" => (404, "area-not-enabled"),
         "interface" | "operation" => (404, "unknown-operation"),

@@ -36,6 +36,9 @@ fn of_group(state: &mut Map<String, Value>, client: &Client, group: &str, stores
     for place in places {
         state.insert(format!("{group} {place} modules"), client.get(&format!("{place}/modules")).ok());
         state.insert(format!("{group} {place} events"), client.all(&format!("{place}/events?limit=200")).into());
+        for list in ["subscriptions", "dead-letters"] {
+            state.insert(format!("{group} {place} {list}"), client.all(&format!("{place}/{list}")).into());
+        }
         state.insert(format!("{group} {place} done"), done(client, &place).into());
     }
 }

@@ -3,12 +3,13 @@
 use std::sync::LazyLock;
 
 use forecourt_schema::fixtures::Fixture;
-use forecourt_tests::ground::GROUP;
+use forecourt_tests::ground::{GROUP, grant, publish};
 use forecourt_tests::server::PASSWORD;
 use forecourt_tests::{Client, Ground};
 use serde_json::{Value, json};
 
 use super::state;
+use crate::deliveries::until;
 
 /// Another group, in which the first one's people have nothing to say.
 pub(super) const OTHER: &str = "other";
@@ -60,6 +61,8 @@ pub(super) struct World {
     pub(super) spare: Client,
     /// The store.
     pub(super) store: String,
+    /// Dead letters of the store, and of the group.
+    pub(super) letters: [Vec<String>; 2],
     /// The component with every type.
     pub(super) types: Vec<u8>,
     /// What could be read when it had begun.
@@ -74,6 +77,28 @@ pub(super) fn world() -> &'static World {
         world
     });
     &WORLD
+}
+
+/// Has events published that nobody can use, in the store and in the group: the ids of the dead letters.
+fn letters(ground: &Ground, store: &str) -> [Vec<String>; 2] {
+    const EACH: usize = 3;
+    for name in ["pulse", "tally"] {
+        publish(&ground.admin, name);
+        grant(&ground.admin, name, "0.1.0");
+    }
+    [format!("/v1/stores/{store}"), format!("/v1/groups/{GROUP}")].map(|place| {
+        for name in ["pulse", "tally"] {
+            let module = json!({ "plugin": name, "version": "0.1.0" });
+            ground.admin.put(&format!("{place}/modules/{name}"), &module).ok();
+        }
+        let beats = json!({ "key": "k", "count": EACH, "mood": "unusable" });
+        ground.admin.post(&format!("{place}/pulse/beats/emit"), &beats).ok();
+        until("dead letters", || {
+            let letters = ground.admin.all(&format!("{place}/dead-letters"));
+            let ids: Vec<_> = letters.iter().map(|letter| letter["id"].as_str().unwrap().to_owned()).collect();
+            if ids.len() == EACH { Ok(ids) } else { Err(format!("{letters:?}")) }
+        })
+    })
 }
 
 impl World {
@@ -105,7 +130,9 @@ impl World {
         admin.put(&format!("/v1/groups/{GROUP}/modules/types"), &enabled).ok();
         advisor.call(&store, "probe/effects/act", &json!({ "note": "first", "ending": "succeed" })).ok();
         advisor.call(&store, "probe/accounts/open", &json!({ "account": "a", "balance": 100 })).ok();
-        let mut world = Self { ground, admin, root, outsider, advisor, spare, store, types, before: Value::Null };
+        let letters = letters(&ground, &store);
+        let mut world =
+            Self { ground, admin, root, outsider, advisor, spare, store, letters, types, before: Value::Null };
         world.before = state::read(&world);
         world
     }
