@@ -12,8 +12,11 @@ pub fn request_id() -> String {
     format!("e2e-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// A refusal may be told by the row of an earlier one alike.
 fn of_request(items: Vec<Value>, request_id: &str) -> Vec<Value> {
-    items.into_iter().filter(|item| item["request_id"] == request_id).collect()
+    let further =
+        |item: &Value| item["further_requests"].as_array().is_some_and(|ids| ids.iter().any(|id| id == request_id));
+    items.into_iter().filter(|item| item["request_id"] == request_id || further(item)).collect()
 }
 
 /// The audit's lines of a request, in a place such as `/v1/stores/bj01`.

@@ -5,7 +5,8 @@ mod organisation;
 mod tests;
 
 mod roles;
-mod rules;
+pub(crate) mod rules;
+mod trail;
 mod users;
 
 use forecourt_base::{GroupId, Scope, Timestamp};
@@ -13,13 +14,14 @@ use forecourt_storage::{IndexEntry, Space, StorageError, Transaction};
 use serde::Serialize;
 
 pub use organisation::{NewGroup, NewStore};
-pub use users::{NewUser, PasswordChange};
+pub use trail::{Exported, Verification};
+pub use users::{NewServiceUser, NewUser, PasswordChange};
 
 pub(crate) use organisation::put_group;
-pub(crate) use users::{build_user, put_user};
+pub(crate) use users::{build_user, put_user, scope_of, write as write_user};
 
 use crate::Auth;
-use crate::audit::{self, Actor, AuditEntry, AuditFilter, AuditRecord, Outcome};
+use crate::audit::{self, Actor, AuditEntry, AuditFilter, AuditRecord, Outcome, OutcomeKind};
 use crate::authorise::AdminRight;
 use crate::error::AuthError;
 use crate::page::{Page, PageRequest};
@@ -58,6 +60,13 @@ impl Trail {
         let value = serde_json::to_vec(value).map_err(StorageError::from)?;
         self.records.push(AuditRecord::new(space, key.as_bytes(), Some(&value)));
         tx.put(space, key.as_bytes(), value, entries).await?;
+        Ok(())
+    }
+
+    /// Deletes a record and notes that it was.
+    pub(crate) async fn delete(&mut self, tx: &mut Transaction, space: &Space, key: &str) -> Result<(), AuthError> {
+        self.records.push(AuditRecord::new(space, key.as_bytes(), None));
+        tx.delete(space, key.as_bytes()).await?;
         Ok(())
     }
 
@@ -125,11 +134,15 @@ impl Auth {
         filter: &AuditFilter,
         page: &PageRequest,
     ) -> Result<Page<AuditEntry>, AuthError> {
-        inspect!(self, acting, What::reading("read-audit", scope), |tx| { audit::page(tx, scope, filter, page).await })
+        let what = What::reading("read-audit", scope);
+        let allowed = inspect!(self, acting, what, |_tx| { Ok(()) });
+        allowed?;
+        self.write_denials_of(what.group()).await?;
+        inspect!(self, acting, what, |tx| { audit::page(tx, scope, filter, page).await })
     }
 
-    /// Writes down that `action` in `scope` (none: the deployment) was refused or failed with `error`, in a transaction of its own: the action's
-    /// own is gone. Errors of the store and of the session leave no row, for there is nowhere to write it, or nobody to name.
+    /// Notes that `action` in `scope` (none: the deployment) was refused or failed with `error`: a refusal is counted, a failure written in a transaction of
+    /// its own, for the action's own is gone. Errors of the store and of the session leave no row, for there is nowhere to write it, or nobody to name.
     ///
     /// # Errors
     /// [`AuthError::Storage`] when the row can't be written.
@@ -153,6 +166,10 @@ impl Auth {
         let mut entry = audit_entry(self.clock.now(), acting, place.as_ref(), action, outcome);
         if stranger && let Some(scope) = scope {
             entry.note = format!("asked for in `{scope}`");
+        }
+        if entry.outcome.kind() == OutcomeKind::Denied {
+            self.count_denial(entry);
+            return Ok(());
         }
         self.append(place.as_ref().map(|scope| &scope.group), &entry).await
     }

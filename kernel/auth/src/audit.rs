@@ -23,7 +23,7 @@ const SCANNED_ROWS: usize = 10 * limits::PAGE_ROWS;
 const DISORDER_MS: i64 = 60 * 60 * 1_000;
 
 /// Who acted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Actor {
     /// The user's group; none for a user of the deployment.
     pub group: Option<GroupId>,
@@ -32,6 +32,16 @@ pub struct Actor {
     pub user: UserId,
     /// How it came to call.
     pub origin: Origin,
+    /// The id of the API key that it used, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<String>,
+}
+
+impl Actor {
+    /// A user who signs in or is signed in.
+    pub(crate) fn user(group: Option<GroupId>, user: UserId) -> Self {
+        Self { group, user, origin: Origin::User, api_key: None }
+    }
 }
 
 fn principal<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<UserId, D::Error> {
@@ -40,8 +50,8 @@ fn principal<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<UserId
 
 impl From<&Principal> for Actor {
     fn from(principal: &Principal) -> Self {
-        let Principal { group, user, origin, .. } = principal;
-        Self { group: group.clone(), user: user.clone(), origin: origin.clone() }
+        let Principal { group, user, origin, api_key, .. } = principal;
+        Self { group: group.clone(), user: user.clone(), origin: origin.clone(), api_key: api_key.clone() }
     }
 }
 
@@ -159,6 +169,21 @@ pub struct AuditEntry {
     /// What an administrative action changed, such as the roles given. Ids only.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
+    /// Where the row stands for several refusals alike: the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeated: Option<Repeated>,
+}
+
+/// Refusals that one row stands for beside the first, whose time and request are the row's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeated {
+    /// How many there were with the first.
+    pub count: u64,
+    /// When the last was.
+    pub until: Timestamp,
+    /// The requests of the next few after the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<String>,
 }
 
 impl AuditEntry {
@@ -174,7 +199,19 @@ impl AuditEntry {
     ) -> Self {
         let (chain, records) = (Vec::new(), Vec::new());
         let (action, request_id) = (action.into(), request_id.into());
-        Self { at, actor, scope, action, outcome, request_id, chain, records, idempotency: None, note: String::new() }
+        Self {
+            at,
+            actor,
+            scope,
+            action,
+            outcome,
+            request_id,
+            chain,
+            records,
+            idempotency: None,
+            note: String::new(),
+            repeated: None,
+        }
     }
 }
 
@@ -186,7 +223,7 @@ pub fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(16).flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-fn space(group: Option<&GroupId>, store: Option<&StoreId>) -> Result<Space, StorageError> {
+pub(crate) fn space(group: Option<&GroupId>, store: Option<&StoreId>) -> Result<Space, StorageError> {
     Space::new(group, store, "@audit", "entries", 1)
 }
 
@@ -303,6 +340,13 @@ impl Trail {
         };
         serde_json::from_slice(&value).map_err(|_| corrupt())
     }
+}
+
+/// The key of the row that the same transaction stamped before.
+pub(crate) fn stamp_before(key: &[u8]) -> Option<Vec<u8>> {
+    let (commit, place) = key.split_last_chunk::<4>()?;
+    let before = u32::from_be_bytes(*place).checked_sub(1)?;
+    Some([commit, &before.to_be_bytes()].concat())
 }
 
 /// The key of the row that the same transaction stamped next.

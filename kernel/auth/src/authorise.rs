@@ -78,6 +78,8 @@ impl Auth {
     ) -> Result<(), AuthError> {
         self.reauthenticate(tx, principal).await?;
         let reason = match scope {
+            // A link gives no right of the kernel's own, that of belonging neither.
+            _ if principal.link.is_some() => Some(DenyReason::NoGrant),
             scope if right == AdminRight::Belong => {
                 let own = principal.group.as_ref() == scope.map(|scope| &scope.group);
                 (!own).then_some(DenyReason::OtherGroup)

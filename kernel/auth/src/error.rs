@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use forecourt_base::{Bilingual, RoleName, Scope};
+use forecourt_base::{Bilingual, RoleName, Scope, UserId};
 use forecourt_storage::StorageError;
 use thiserror::Error;
 
@@ -13,8 +13,8 @@ pub enum AuthError {
     /// Unknown user, wrong password or disabled user: one answer for all three.
     #[error("the user or the password is wrong")]
     BadCredentials,
-    /// Too many failures of this account from this address, or of this address.
-    #[error("too many failed sign-ins: try again in {retry_after_s} seconds")]
+    /// Too many failed sign-ins of this account from this address, or of this address, or too many guesses of tokens from there.
+    #[error("too many failures: try again in {retry_after_s} seconds")]
     Throttled {
         /// Seconds until the oldest failures are forgotten.
         retry_after_s: u64,
@@ -55,7 +55,7 @@ pub enum AuthError {
     /// Nothing has this id.
     #[error("{what} `{id}` is not known")]
     Unknown {
-        /// `group`, `store`, `user` or `role`.
+        /// `group`, `store`, `user`, `role`, `session` or `API key`.
         what: &'static str,
         /// The id.
         id: String,
@@ -88,6 +88,23 @@ pub enum AuthError {
         /// The role.
         role: RoleName,
     },
+    /// The role was made with the group and stays: plugins name it.
+    #[error("role `{role}` was made with the group and can't be deleted")]
+    BuiltInRole {
+        /// The role.
+        role: RoleName,
+    },
+    /// Somebody holds the role that was to be deleted.
+    #[error("role `{role}` is held by `{user}`: take it away first")]
+    RoleHeld {
+        /// The role.
+        role: RoleName,
+        /// One who holds it.
+        user: UserId,
+    },
+    /// A token for a single purpose is unknown, used or expired: one answer for all.
+    #[error("the token is not good: ask for another")]
+    TokenRefused,
     /// A stored record did not pass its check.
     #[error("stored {what} can't be read")]
     Corrupt {
@@ -118,6 +135,9 @@ impl AuthError {
             Self::LastAdmin { .. } => "last-admin",
             Self::ReservedRole { .. } => "reserved-role",
             Self::FixedRole { .. } => "fixed-role",
+            Self::BuiltInRole { .. } => "built-in-role",
+            Self::RoleHeld { .. } => "role-held",
+            Self::TokenRefused => "token-refused",
             Self::Corrupt { .. } => "corrupt",
             Self::Storage(_) => "storage",
         }

@@ -6,7 +6,7 @@
 //!
 //! Invariants:
 //! - INVARIANT (deny-by-default): what no grant allows is refused; membership in the group and the store comes before any grant. [`Policy`]
-//! - INVARIANT (made-by-auth): a [`Principal`] comes from an open session alone.
+//! - INVARIANT (made-by-auth): a [`Principal`] comes from an open session, an API key or an open link alone.
 //! - INVARIANT (revoked-at-once): [`Auth::reauthenticate`] puts the session and the group's version into the call's read set, so a call that
 //!   commits after a revocation has seen it.
 //! - INVARIANT (version-names-state): a change of users, roles or stores gives their group a new version in the same transaction.
@@ -16,30 +16,42 @@
 //! - INVARIANT (deployment-names): no group has a user named like one of the deployment, so a sign-in without a group is clear.
 //! - INVARIANT (removed-stays-removed): what an admin took from a role is not added again by a plugin's defaults.
 //! - INVARIANT (nothing-personal): audit rows hold ids, keys and digests, never values.
+//! - INVARIANT (narrow-keys): an API key has at every call at most those of its roles that its owner has then, and is no sign-in.
+//! - INVARIANT (one-record): a call through a link is on the link's record, by one of the link's operations, or not at all.
+//! - INVARIANT (links-alike): whatever is the matter with a link, it is refused with one error after the same reads.
+//! - INVARIANT (counted-denials): a refusal forces no commit; refusals alike are counted in bounded memory and written down together.
+//! - INVARIANT (sealed-chain): below a seal whose hash is known, no line of a trail can be changed, removed, added or moved unseen. [`chain`]
 #![deny(missing_docs)]
 
 #[macro_use]
 mod attempt;
 
 mod admin;
+mod api_keys;
 pub mod audit;
 mod authorise;
 mod bootstrap;
+pub mod chain;
 mod defaults;
+mod denials;
 mod error;
 mod groups;
+mod links;
 mod page;
 mod password;
 mod policy;
 mod principal;
 mod record;
+mod reset;
 mod role;
 mod session;
+mod sessions;
 mod space;
 #[cfg(test)]
 mod testing;
 mod throttle;
 mod token;
+mod uses;
 mod version;
 
 use std::collections::HashMap;
@@ -49,22 +61,28 @@ use std::sync::{Arc, PoisonError, RwLock};
 use forecourt_base::{Clock, GroupId, Random, limits};
 use forecourt_storage::{Engine, Transaction};
 
-pub use admin::{Acting, NewGroup, NewStore, NewUser, PasswordChange};
+pub use admin::{Acting, Exported, NewGroup, NewServiceUser, NewStore, NewUser, PasswordChange, Verification};
+pub use api_keys::{ApiKey, MadeApiKey, NewApiKey};
 pub use authorise::AdminRight;
 pub use bootstrap::{Bootstrap, FirstAdmin};
 pub use error::{AuthError, DenyReason};
+pub use links::{Link, LinkedOperation, MadeLink, NewLink};
 pub use page::{Page, PageRequest};
 pub use password::{PasswordCost, check_password};
 pub use policy::{Decision, Policy};
 pub use principal::{Origin, Principal};
 pub use record::{Assignment, Group, Names, Store, User};
+pub use reset::PasswordReset;
 pub use role::{AUDITOR, DEPLOYMENT_ADMIN, GROUP_ADMIN, Grant, Kind, OPERATOR, Role};
 pub use session::{NewSession, SignIn};
+pub use sessions::SessionInfo;
 pub use token::SessionKey;
 
+use denials::Denials;
 use password::Passwords;
 use space::Spaces;
 use throttle::Throttle;
+use uses::Uses;
 use version::Version;
 
 /// The seam of authorisation: every call, sign-in and administrative action goes through one of these.
@@ -76,6 +94,8 @@ pub struct Auth {
     passwords: Passwords,
     throttle: Throttle,
     policies: RwLock<HashMap<GroupId, (Version, Arc<Policy>)>>,
+    denials: Denials,
+    uses: Uses,
 }
 
 impl fmt::Debug for Auth {
@@ -105,7 +125,8 @@ impl Auth {
     ) -> Result<Self, AuthError> {
         let passwords = Passwords::new(cost, random.as_ref())?;
         let (spaces, throttle, policies) = (Spaces::new()?, Throttle::new(), RwLock::default());
-        Ok(Self { engine, clock, random, spaces, passwords, throttle, policies })
+        let (denials, uses) = (Denials::default(), Uses::default());
+        Ok(Self { engine, clock, random, spaces, passwords, throttle, policies, denials, uses })
     }
 
     /// How many argon2 hashes were computed since the start. Refusals that differ in it would tell users apart.

@@ -75,6 +75,8 @@ pub(crate) enum List {
     Users = 3,
     Roles = 4,
     Audit = 5,
+    Holders = 6,
+    Links = 7,
 }
 
 pub(crate) fn token(list: List, key: &[u8]) -> String {

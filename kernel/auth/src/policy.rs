@@ -146,6 +146,13 @@ impl Policy {
     /// Whether `principal` may call `operation`, a command or a query, in `scope`.
     #[must_use]
     pub fn decide(&self, principal: &Principal, operation: &OperationPath, command: bool, scope: &Scope) -> Decision {
+        if let Some(link) = &principal.link {
+            let linked = link.operations.iter().any(|of| of.operation == *operation);
+            return match self.member(principal, scope) {
+                Decision::Allow if !linked => Decision::Deny(DenyReason::NoGrant),
+                decision => decision,
+            };
+        }
         let kind = if command { Kinds::COMMANDS } else { Kinds::QUERIES };
         self.check(principal, scope, |role| role.allows(operation, kind))
     }

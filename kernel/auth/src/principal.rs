@@ -1,10 +1,12 @@
 //! Who calls.
 
 use std::fmt;
+use std::sync::Arc;
 
 use forecourt_base::{GroupId, PluginName, RoleName, StoreId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
+use crate::links::Link;
 use crate::token::SessionKey;
 use crate::version::Version;
 
@@ -34,6 +36,8 @@ pub struct Principal {
     pub name: String,
     /// The session that vouches for it.
     pub session: SessionKey,
+    /// The id of the API key that stands for the session, where one does.
+    pub api_key: Option<String>,
     /// When the session ends by itself.
     pub expires: Timestamp,
     /// Roles, each in one store or, with none, in the whole group.
@@ -42,6 +46,8 @@ pub struct Principal {
     pub departments: Vec<String>,
     /// How it came to call.
     pub origin: Origin,
+    /// The link through which it calls, where it does.
+    pub link: Option<Arc<Link>>,
     /// The group's version when the user was read: while it stands, so does all of the above.
     pub(crate) version: Version,
     /// The user record's revision.
@@ -63,10 +69,12 @@ impl Principal {
             user: UserId::of_plugin(&plugin),
             name: plugin.to_string(),
             session: SessionKey::NONE,
+            api_key: None,
             expires: Timestamp::from_millis(i64::MAX),
             roles: Vec::new(),
             departments: Vec::new(),
             origin: Origin::Plugin(plugin),
+            link: None,
             version: Version::default(),
             revision: 0,
         }

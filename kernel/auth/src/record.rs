@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use forecourt_base::{GroupId, RoleName, Scalar, StoreId, Timestamp, UserId};
 use forecourt_storage::IndexEntry;
@@ -76,8 +77,11 @@ pub struct User {
     pub roles: Vec<Assignment>,
     /// The departments the user works in.
     pub departments: Vec<String>,
-    /// Whether the user may sign in.
+    /// Whether the user may sign in, and API keys of the user are good.
     pub enabled: bool,
+    /// Whether this is no person but a program, which has API keys and no password.
+    #[serde(default)]
+    pub service: bool,
     /// When the user was made.
     pub created_at: Timestamp,
 }
@@ -113,7 +117,7 @@ impl UserRecord {
         let chief = |given: &Assignment| {
             given.store.is_none() && matches!(given.role.as_str(), role::GROUP_ADMIN | role::DEPLOYMENT_ADMIN)
         };
-        self.user.enabled && self.user.roles.iter().any(chief)
+        self.user.enabled && !self.user.service && self.user.roles.iter().any(chief)
     }
 
     pub(crate) fn entries(&self) -> Vec<IndexEntry> {
@@ -122,17 +126,49 @@ impl UserRecord {
     }
 }
 
-/// A session as stored under its key.
+/// A session, or an API key, as stored under its key. It never changes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SessionRecord {
     pub(crate) group: Option<GroupId>,
     pub(crate) user: UserId,
     pub(crate) created: Timestamp,
     pub(crate) expires: Timestamp,
+    /// Where the sign-in came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) address: Option<IpAddr>,
+    /// The program that it came from, as that calls itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) agent: Option<String>,
+    /// What makes it an API key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) api_key: Option<ApiKeyPart>,
 }
 
-/// The index of sessions by user, oldest first.
+/// What an API key has beside what a session has.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ApiKeyPart {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// The most that it may have of its owner's roles.
+    pub(crate) roles: Vec<Assignment>,
+}
+
+/// When API keys expire that are good until they are revoked.
+pub(crate) const NEVER: Timestamp = Timestamp::from_millis(i64::MAX);
+
+/// A new password may be set with it, once.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ResetRecord {
+    pub(crate) group: Option<GroupId>,
+    pub(crate) user: UserId,
+    pub(crate) created: Timestamp,
+    pub(crate) expires: Timestamp,
+}
+
+/// The index of sessions, or of resets, by user, oldest first.
 pub(crate) const BY_USER: &str = "by-user";
+/// The index of API keys by user, oldest first.
+pub(crate) const KEYS_BY_USER: &str = "keys-by-user";
 
 /// The values under which a user's sessions are found.
 pub(crate) fn session_owner(group: Option<&GroupId>, user: &UserId) -> Vec<Scalar> {
@@ -142,10 +178,21 @@ pub(crate) fn session_owner(group: Option<&GroupId>, user: &UserId) -> Vec<Scala
 
 impl SessionRecord {
     pub(crate) fn entries(&self) -> Vec<IndexEntry> {
-        let mut values = session_owner(self.group.as_ref(), &self.user);
-        values.push(Scalar::Int(self.created.as_millis()));
-        vec![IndexEntry { index: BY_USER.into(), values }]
+        let index = if self.api_key.is_some() { KEYS_BY_USER } else { BY_USER };
+        entry_of_user(index, self.group.as_ref(), &self.user, self.created)
     }
+}
+
+impl ResetRecord {
+    pub(crate) fn entries(&self) -> Vec<IndexEntry> {
+        entry_of_user(BY_USER, self.group.as_ref(), &self.user, self.created)
+    }
+}
+
+fn entry_of_user(index: &'static str, group: Option<&GroupId>, user: &UserId, at: Timestamp) -> Vec<IndexEntry> {
+    let mut values = session_owner(group, user);
+    values.push(Scalar::Int(at.as_millis()));
+    vec![IndexEntry { index: index.into(), values }]
 }
 
 /// The deployment's own record: its presence says that the first group and its admin were made.

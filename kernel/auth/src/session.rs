@@ -10,16 +10,18 @@ use forecourt_storage::{Direction, IndexRange, KeyRange, Transaction};
 use crate::Auth;
 use crate::audit::{self, Actor, AuditEntry, Outcome};
 use crate::error::AuthError;
-use crate::principal::{Origin, Principal};
-use crate::record::{BY_USER, SessionRecord, UserRecord, session_owner};
+use crate::principal::{Origin, Principal, covers};
+use crate::record::{Assignment, BY_USER, SessionRecord, UserRecord, session_owner};
 use crate::space;
-use crate::throttle::Account;
-use crate::token::{SessionKey, new_token};
+use crate::throttle::{Account, Guess};
+use crate::token::{API_KEY_PREFIX, Purpose, SessionKey, new_token};
 use crate::version::{self, Version};
 
 #[cfg(test)]
 mod tests;
 
+/// Of what a program calls itself, this much is kept.
+const AGENT_CHARACTERS: usize = 160;
 const SESSION_MS: i64 = limits::SESSION_H as i64 * 60 * 60 * 1_000;
 
 /// What someone who wants to sign in gives.
@@ -79,6 +81,14 @@ impl Auth {
     /// [`AuthError::BadCredentials`] for an unknown user, a wrong password and a disabled user alike; [`AuthError::GroupNeeded`] instead where no
     /// group was named and there are several; [`AuthError::Throttled`], [`AuthError::Busy`], [`AuthError::Storage`].
     pub async fn sign_in(&self, request: SignIn<'_>) -> Result<NewSession, AuthError> {
+        self.sign_in_from(request, None).await
+    }
+
+    /// The same from a program that calls itself `agent`, which the list of the user's sessions then shows.
+    ///
+    /// # Errors
+    /// As [`Auth::sign_in`].
+    pub async fn sign_in_from(&self, request: SignIn<'_>, agent: Option<&str>) -> Result<NewSession, AuthError> {
         let user = UserId::new(request.user.trim().to_ascii_lowercase()).ok();
         let account = Account { group: request.group.clone(), user: user.clone() };
         let attempt = self.throttle.begin(account, Some(request.address), self.clock.now())?;
@@ -91,7 +101,7 @@ impl Auth {
             }
         };
         let opened = match (&candidate.record, matches) {
-            (Some(record), true) => self.open_session(&candidate, record, request.request_id).await,
+            (Some(record), true) => self.open_session(&candidate, record, (&request, agent)).await,
             _ => Err(AuthError::BadCredentials),
         };
         match opened {
@@ -101,7 +111,7 @@ impl Auth {
             }
             Err(AuthError::BadCredentials) => {
                 // The attempt is dropped, so it stays counted.
-                self.audit_bad_sign_in(&candidate, request.request_id).await?;
+                self.audit_bad_sign_in(&candidate, request.request_id);
                 Err(if candidate.group_needed { AuthError::GroupNeeded } else { AuthError::BadCredentials })
             }
             Err(error) => {
@@ -119,7 +129,7 @@ impl Auth {
     ) -> Result<(Candidate, bool), AuthError> {
         let candidate =
             transaction!(self, ReadOnly, None, |tx| { self.candidate(tx, request.group.as_ref(), user).await })?;
-        let usable = candidate.record.as_ref().filter(|record| record.user.enabled);
+        let usable = candidate.record.as_ref().filter(|record| record.user.enabled && !record.user.service);
         let matches = self.passwords.verify(request.password, usable.map(|record| record.password.as_str())).await?;
         Ok((candidate, matches))
     }
@@ -162,9 +172,11 @@ impl Auth {
         &self,
         candidate: &Candidate,
         checked: &UserRecord,
-        request_id: &str,
+        (request, agent): (&SignIn<'_>, Option<&str>),
     ) -> Result<NewSession, AuthError> {
-        let (token, key) = new_token(self.random.as_ref());
+        let (token, key) = new_token(self.random.as_ref(), Purpose::Session);
+        let agent =
+            agent.map(|agent| agent.chars().filter(|c| !c.is_control()).take(AGENT_CHARACTERS).collect::<String>());
         let group = candidate.group.as_ref();
         let (expires, principal) = transaction!(self, ReadWrite, group, |tx| {
             let now = self.clock.now();
@@ -175,10 +187,12 @@ impl Auth {
             let version = version::read(tx, &self.spaces, group).await?;
             self.make_room(tx, group, &record.user.id, now).await?;
             let (user, expires) = (record.user.id.clone(), now.plus_millis(SESSION_MS));
-            let session = SessionRecord { group: group.cloned(), user, created: now, expires };
+            let (address, agent, api_key) = (Some(request.address), agent.clone(), None);
+            let session = SessionRecord { group: group.cloned(), user, created: now, expires, address, agent, api_key };
             tx.put_json(&self.spaces.sessions, key.as_bytes(), &session, session.entries()).await?;
             let principal = principal(session, key, record, version);
-            let entry = entry(now, Some(Actor::from(&principal)), group, "sign-in", Outcome::Done, request_id);
+            let actor = Some(Actor::from(&principal));
+            let entry = entry(now, actor, group, "sign-in", Outcome::Done, request.request_id);
             audit::append(tx, &entry).await?;
             Ok((expires, principal))
         })?;
@@ -197,7 +211,7 @@ impl Auth {
         let mut surplus = (open.len() + 1).saturating_sub(limits::SESSIONS_PER_USER);
         for (key, session) in open {
             if surplus > 0 || now >= session.expires {
-                tx.delete(&self.spaces.sessions, key.as_bytes()).await?;
+                self.drop_session(tx, key).await?;
                 surplus = surplus.saturating_sub(1);
             }
         }
@@ -205,9 +219,20 @@ impl Auth {
     }
 
     /// The user's sessions, oldest first.
-    async fn sessions_of(
+    pub(crate) async fn sessions_of(
         &self,
         tx: &mut Transaction,
+        group: Option<&GroupId>,
+        user: &UserId,
+    ) -> Result<Vec<(SessionKey, SessionRecord)>, AuthError> {
+        self.vouchers_of(tx, BY_USER, group, user).await
+    }
+
+    /// What an index has of the user: sessions or API keys, oldest first.
+    pub(crate) async fn vouchers_of(
+        &self,
+        tx: &mut Transaction,
+        index: &str,
         group: Option<&GroupId>,
         user: &UserId,
     ) -> Result<Vec<(SessionKey, SessionRecord)>, AuthError> {
@@ -217,7 +242,7 @@ impl Auth {
             upper: std::ops::Bound::Unbounded,
         };
         let limit = limits::SESSIONS_PER_USER * 2;
-        let rows = tx.query(&self.spaces.sessions, BY_USER, &range, Direction::Forward, limit, None).await?;
+        let rows = tx.query(&self.spaces.sessions, index, &range, Direction::Forward, limit, None).await?;
         let parse = |row: &forecourt_storage::Row| {
             let session = serde_json::from_slice(&row.value).ok();
             SessionKey::from_bytes(&row.key).zip(session).ok_or(AuthError::Corrupt { what: "session" })
@@ -234,23 +259,23 @@ impl Auth {
     ) -> Result<usize, AuthError> {
         let open = self.sessions_of(tx, group, user).await?;
         for (key, _) in &open {
-            tx.delete(&self.spaces.sessions, key.as_bytes()).await?;
+            self.drop_session(tx, *key).await?;
         }
         Ok(open.len())
     }
 
-    /// A refusal is written down whoever was named, for a commit takes time that could be measured. Names that are no user's are left out:
-    /// people type passwords into the wrong field.
-    async fn audit_bad_sign_in(&self, candidate: &Candidate, request_id: &str) -> Result<(), AuthError> {
+    /// Ends a session or revokes an API key; whether there was one.
+    pub(crate) async fn drop_session(&self, tx: &mut Transaction, key: SessionKey) -> Result<bool, AuthError> {
+        tx.delete(&self.spaces.last_used, key.as_bytes()).await?;
+        Ok(tx.delete(&self.spaces.sessions, key.as_bytes()).await?)
+    }
+
+    /// A refusal is counted whoever was named. Names that are no user's are left out: people type passwords into the wrong field.
+    fn audit_bad_sign_in(&self, candidate: &Candidate, request_id: &str) {
         let group = candidate.group.as_ref();
-        let actor = candidate.record.as_ref().map(|record| Actor {
-            group: group.cloned(),
-            user: record.user.id.clone(),
-            origin: Origin::User,
-        });
+        let actor = candidate.record.as_ref().map(|record| Actor::user(group.cloned(), record.user.id.clone()));
         let outcome = Outcome::Denied("bad-credentials".to_owned());
-        let entry = entry(self.clock.now(), actor, group, "sign-in", outcome, request_id);
-        self.append(group, &entry).await
+        self.count_denial(entry(self.clock.now(), actor, group, "sign-in", outcome, request_id));
     }
 
     /// Appends an audit row in a transaction of its own.
@@ -258,16 +283,23 @@ impl Auth {
         transaction!(self, ReadWrite, group, |tx| { audit::append(tx, entry).await })
     }
 
-    /// Ends the session of `token`.
+    /// Ends the session of `token`. An API key stays good until it is revoked.
     ///
     /// # Errors
-    /// [`AuthError::SessionEnded`] when it is not open; [`AuthError::Storage`].
+    /// [`AuthError::SessionEnded`] when it is not open; [`AuthError::Invalid`] for an API key; [`AuthError::Storage`].
     pub async fn sign_out(&self, token: &str, request_id: &str) -> Result<(), AuthError> {
         let key = SessionKey::of(token).ok_or(AuthError::SessionEnded)?;
         let principal = self.authenticate(token).await?;
+        if principal.api_key.is_some() {
+            return Err(AuthError::rule(
+                "session",
+                "is an API key, which is revoked, not signed out",
+                "是 API 密钥：只能吊销，不能登出",
+            ));
+        }
         let group = principal.group.as_ref();
         transaction!(self, ReadWrite, group, |tx| {
-            if !tx.delete(&self.spaces.sessions, key.as_bytes()).await? {
+            if !self.drop_session(tx, key).await? {
                 return Err(AuthError::SessionEnded);
             }
             let actor = Some(Actor::from(principal.as_ref()));
@@ -281,7 +313,26 @@ impl Auth {
     /// [`AuthError::SessionEnded`], [`AuthError::SessionExpired`], [`AuthError::Storage`].
     pub async fn authenticate(&self, token: &str) -> Result<Arc<Principal>, AuthError> {
         let key = SessionKey::of(token).ok_or(AuthError::SessionEnded)?;
-        transaction!(self, ReadOnly, None, |tx| { self.principal_of(tx, key).await.map(Arc::new) })
+        let principal = transaction!(self, ReadOnly, None, |tx| { self.principal_of(tx, key).await.map(Arc::new) })?;
+        self.uses.note(key, self.clock.now());
+        Ok(principal)
+    }
+
+    /// The same for a request from `address`: guesses of API keys from there are counted, and told to wait when they are too many. Good keys and sessions
+    /// pass whatever others from the same address do.
+    ///
+    /// # Errors
+    /// As [`Auth::authenticate`]; [`AuthError::Throttled`].
+    pub async fn authenticate_from(&self, token: &str, address: IpAddr) -> Result<Arc<Principal>, AuthError> {
+        let result = self.authenticate(token).await;
+        if let Err(AuthError::SessionEnded) = &result
+            && token.starts_with(API_KEY_PREFIX)
+        {
+            let now = self.clock.now();
+            self.throttle.check_guesses(Guess::ApiKey, address, now)?;
+            self.throttle.count_guess(Guess::ApiKey, address, now);
+        }
+        result
     }
 
     /// Checks within a call's transaction that the principal's session is open and that its user is as it was. The transaction then depends on
@@ -291,12 +342,16 @@ impl Auth {
     /// [`AuthError::SessionEnded`], [`AuthError::SessionExpired`]; [`AuthError::PrincipalChanged`] when the user's roles or departments are others
     /// now, for which [`Auth::refresh`] gives the new principal; [`AuthError::Storage`], of which a conflict is to be retried.
     pub async fn reauthenticate(&self, tx: &mut Transaction, principal: &Principal) -> Result<(), AuthError> {
-        // A session's record never changes, so what the principal keeps of it is still true while it is there.
-        if tx.get(&self.spaces.sessions, principal.session.as_bytes()).await?.is_none() {
+        // The record of a session, or of a link while it is open, never changes, so what the principal keeps of it is still true while it is there.
+        let vouchers = if principal.link.is_some() { &self.spaces.links } else { &self.spaces.sessions };
+        if tx.get(vouchers, principal.session.as_bytes()).await?.is_none() {
             return Err(AuthError::SessionEnded);
         }
         if self.clock.now() >= principal.expires {
             return Err(AuthError::SessionExpired);
+        }
+        if principal.link.is_some() {
+            return Ok(());
         }
         if version::read(tx, &self.spaces, principal.group.as_ref()).await? == principal.version {
             return Ok(());
@@ -339,18 +394,33 @@ impl Auth {
 
 fn principal(session: SessionRecord, key: SessionKey, record: UserRecord, version: Version) -> Principal {
     let UserRecord { user, revision, .. } = record;
+    let mut roles = user.roles;
+    let api_key = session.api_key.map(|part| {
+        roles = within(&roles, part.roles);
+        part.id
+    });
     Principal {
         group: session.group,
         user: user.id,
         name: user.name,
         session: key,
         expires: session.expires,
-        roles: user.roles.into_iter().map(|given| (given.role, given.store)).collect(),
+        api_key,
+        roles: roles.into_iter().map(|given| (given.role, given.store)).collect(),
         departments: user.departments,
         origin: Origin::User,
+        link: None,
         version,
         revision,
     }
+}
+
+/// What of an API key's roles its owner has now: a role for the whole group has those of its stores in it.
+pub(crate) fn within(owned: &[Assignment], asked: Vec<Assignment>) -> Vec<Assignment> {
+    let has = |asked: &Assignment| {
+        owned.iter().any(|own| own.role == asked.role && covers(own.store.as_ref(), asked.store.as_ref()))
+    };
+    asked.into_iter().filter(has).collect()
 }
 
 /// The record of a user of a group, or of the deployment. A name that is no user's looks up one that no user can have.

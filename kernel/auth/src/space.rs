@@ -13,6 +13,11 @@ pub(crate) struct Spaces {
     pub(crate) groups: Space,
     pub(crate) versions: Space,
     pub(crate) sessions: Space,
+    /// When sessions and API keys were last used.
+    pub(crate) last_used: Space,
+    pub(crate) resets: Space,
+    /// Links while they are open.
+    pub(crate) links: Space,
 }
 
 impl Spaces {
@@ -23,6 +28,9 @@ impl Spaces {
             groups: space("groups")?,
             versions: space("versions")?,
             sessions: space("sessions")?,
+            last_used: space("last-used")?,
+            resets: space("password-resets")?,
+            links: space("links")?,
         })
     }
 }

@@ -1,4 +1,5 @@
-//! Slows down guessing of passwords: failures are counted per account and address, and per address, in windows of a quarter of an hour.
+//! Slows down guessing of passwords: failures are counted per account and address, and per address, in windows of a quarter of an hour. Guesses of tokens
+//! are counted per address and kind.
 //!
 //! INVARIANT (no-lock-out): no count is of an account alone, so failures from elsewhere never keep the owner out.
 //! The tables live in memory and are bounded; when one is full its oldest window goes.
@@ -11,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use forecourt_base::{GroupId, Timestamp, UserId, limits};
 
 use crate::error::AuthError;
+use crate::token::SessionKey;
 
 #[cfg(test)]
 mod tests;
@@ -83,10 +85,22 @@ impl<K: Hash + Eq + Clone> Table<K> {
     }
 }
 
+/// Tokens that may be guessed at. None of it hinders those who show a good one, but of a reset, which is used once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Guess {
+    /// API keys.
+    ApiKey,
+    /// Password resets.
+    Reset,
+}
+
 #[derive(Debug)]
 struct Tables {
     accounts: Table<(Account, Option<IpAddr>)>,
     addresses: Table<IpAddr>,
+    guesses: Table<(Guess, IpAddr)>,
+    /// Calls through links, from one address and from all.
+    links: Table<(SessionKey, Option<IpAddr>)>,
 }
 
 impl Tables {
@@ -107,11 +121,40 @@ impl Throttle {
     }
 
     fn bounded(entries_max: usize) -> Self {
-        Self(Mutex::new(Tables { accounts: Table::new(entries_max), addresses: Table::new(entries_max) }))
+        let (accounts, addresses) = (Table::new(entries_max), Table::new(entries_max));
+        Self(Mutex::new(Tables {
+            accounts,
+            addresses,
+            guesses: Table::new(entries_max),
+            links: Table::new(entries_max),
+        }))
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether more tokens of a kind may be guessed from an address.
+    pub(crate) fn check_guesses(&self, guess: Guess, address: IpAddr, now: Timestamp) -> Result<(), AuthError> {
+        let wait = self.tables().guesses.wait_ms(&(guess, network(address)), limits::GUESSES_ADDRESS, now);
+        wait.map_or(Ok(()), |wait| Err(throttled(wait)))
+    }
+
+    /// Counts a token that was none.
+    pub(crate) fn count_guess(&self, guess: Guess, address: IpAddr, now: Timestamp) {
+        self.tables().guesses.add(&(guess, network(address)), now);
+    }
+
+    /// Counts a call through a link; whether it is within the limits. Whoever floods a link from one address hinders nobody at another before the link's own
+    /// limit is reached.
+    pub(crate) fn count_link(&self, link: SessionKey, address: IpAddr, now: Timestamp) -> bool {
+        let mut tables = self.tables();
+        let both = [((link, Some(network(address))), limits::LINK_CALLS_ADDRESS), ((link, None), limits::LINK_CALLS)];
+        if both.iter().any(|(key, most)| tables.links.wait_ms(key, *most, now).is_some()) {
+            return false;
+        }
+        both.iter().for_each(|(key, _)| tables.links.add(key, now));
+        true
     }
 
     /// Begins an attempt from `address`, or from none that matters. It counts as failed until it is told otherwise: many at once get no more guesses
@@ -130,7 +173,7 @@ impl Throttle {
             address.and_then(|address| tables.addresses.wait_ms(&address, limits::SIGN_IN_FAILURES_ADDRESS, now)),
         ];
         if let Some(wait) = waits.into_iter().flatten().max() {
-            return Err(AuthError::Throttled { retry_after_s: u64::try_from(wait).unwrap_or(0).div_ceil(1_000) });
+            return Err(throttled(wait));
         }
         tables.accounts.add(&pair, now);
         if let Some(address) = address {
@@ -138,6 +181,10 @@ impl Throttle {
         }
         Ok(Attempt { throttle: self, pair })
     }
+}
+
+fn throttled(wait_ms: i64) -> AuthError {
+    AuthError::Throttled { retry_after_s: u64::try_from(wait_ms).unwrap_or(0).div_ceil(1_000) }
 }
 
 /// An attempt under way. Dropped, it stays counted as a failure.

@@ -153,6 +153,9 @@ identifier!(
 
 /// What the principal of a plugin's own handlers, timers and jobs begins with.
 const PLUGIN: &str = "plugin:";
+/// What the principal of a customer's link begins with, and the hexadecimal digits of the link's id.
+const LINK: &str = "link:";
+const LINK_DIGITS: usize = 16;
 
 impl UserId {
     /// The principal under which a plugin's own handlers, timers and jobs run: `plugin:<name>`, which no user can be called.
@@ -161,11 +164,21 @@ impl UserId {
         Self(format!("{PLUGIN}{plugin}"))
     }
 
-    /// A user, or the principal of a plugin.
+    /// The principal of a call through a customer's link: `link:<id>`, which no user can be called. None where the id is not 16 hexadecimal digits.
+    #[must_use]
+    pub fn of_link(id: &str) -> Option<Self> {
+        let digits = id.len() == LINK_DIGITS && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        digits.then(|| Self(format!("{LINK}{id}")))
+    }
+
+    /// A user, or the principal of a plugin or of a link.
     ///
     /// # Errors
-    /// [`IdError`] for what is neither.
+    /// [`IdError`] for what is none of them.
     pub fn principal(value: &str) -> Result<Self, IdError> {
+        if let Some(link) = value.strip_prefix(LINK).and_then(Self::of_link) {
+            return Ok(link);
+        }
         match value.strip_prefix(PLUGIN) {
             Some(plugin) => Ok(Self::of_plugin(&PluginName::new(plugin)?)),
             None => Self::new(value),
@@ -283,6 +296,10 @@ mod tests {
         assert_eq!(UserId::principal("plugin:parts"), Ok(plugin.clone()));
         assert!(UserId::new(plugin.as_str()).is_err() && UserId::principal("plugin:").is_err());
         assert_eq!(UserId::principal("li"), UserId::new("li"));
+        let link = UserId::of_link("0123456789abcdef").unwrap();
+        assert_eq!(UserId::principal("link:0123456789abcdef"), Ok(link.clone()));
+        assert!(UserId::new(link.as_str()).is_err() && UserId::principal("link:0123").is_err());
+        assert!(UserId::of_link("0123456789ABCDEF").is_none());
         assert!(serde_json::from_str::<StoreId>("\"A\"").is_err());
     }
 

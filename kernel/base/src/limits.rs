@@ -191,6 +191,24 @@ limits! {
     SESSION_H: u64 = 12;
     /// sessions of one user open at once
     SESSIONS_PER_USER: usize = 32;
+    /// sessions and API keys of which a use is noted until it is written
+    USES_HELD: usize = 65_536;
+    /// time after which noted uses of sessions and API keys are written
+    USES_WRITTEN_S: u64 = 600;
+    /// API keys of one user
+    API_KEYS_PER_USER: usize = 32;
+    /// hours for which a password reset is good
+    RESET_H: u64 = 24;
+    /// unknown API keys, or password resets, from one address in a quarter of an hour
+    GUESSES_ADDRESS: usize = 100;
+    /// operations of one customer link
+    LINK_OPERATIONS: usize = 16;
+    /// days for which a customer link may be good
+    LINK_DAYS: u64 = 90;
+    /// calls through one customer link from one address in a quarter of an hour
+    LINK_CALLS_ADDRESS: usize = 60;
+    /// calls through one customer link in a quarter of an hour
+    LINK_CALLS: usize = 240;
     /// password hashes computed at once
     ARGON2_AT_ONCE: usize = 2;
     /// sign-ins that wait for a password hash
@@ -203,6 +221,18 @@ limits! {
     PASSWORD_BYTES: usize = 256;
     /// a password's least length in characters
     PASSWORD_CHARACTERS_MIN: usize = 10;
+    /// time after which refusals that were counted are written into the audit trails
+    DENIALS_WRITTEN_S: u64 = 5;
+    /// kinds of refusals that are counted apart until they are written
+    DENIALS_HELD: usize = 4_096;
+    /// the same of one principal
+    DENIALS_OF_ONE: usize = 64;
+    /// time between two looks for lines of the audit trails to be sealed
+    SEAL_S: u64 = 10;
+    /// lines of one seal
+    SEAL_LINES: usize = 256;
+    /// seals whose lines one answer checks
+    SEALS_CHECKED: usize = 100;
     /// numbers reserved at once for a series of `ids.number`
     ID_BLOCK: u64 = 100;
     /// number series of which the kernel holds a block in memory
@@ -246,6 +276,9 @@ const _: () = {
     assert!(BREAKER_OPEN_MS <= BREAKER_OPEN_MAX_MS && BREAKER_OPEN_MAX_MS <= BREAKER_WINDOW_MS);
     assert!(TREE_WALL_MS < BREAKER_WINDOW_MS && BREAKER_FAILURES < STORE_PLUGIN_CALLS);
     assert!(SIGN_IN_FAILURES < SIGN_IN_FAILURES_ADDRESS);
+    assert!(DENIALS_OF_ONE < DENIALS_HELD && LINK_CALLS_ADDRESS < LINK_CALLS);
+    // A seal is one value that is not split: a key, a digest and what JSON adds for each line.
+    assert!(SEAL_LINES * 100 + 512 <= STORAGE_CHUNK_BYTES);
 };
 
 #[cfg(test)]

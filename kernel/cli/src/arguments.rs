@@ -50,6 +50,21 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: UserCommand,
     },
+    /// API keys, which programs use in the place of a session
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// Customer links: leave for somebody without an account to call operations on one record
+    Link {
+        #[command(subcommand)]
+        command: LinkCommand,
+    },
+    /// Roles of a group, what they grant, and who holds them
+    Role {
+        #[command(subcommand)]
+        command: RoleCommand,
+    },
     /// Stores of a group
     Store {
         #[command(subcommand)]
@@ -78,6 +93,11 @@ pub(crate) enum Command {
     },
     /// Call an operation and print its answer as JSON
     Call(CallArguments),
+    /// The audit trail of a group and its seals
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
     /// Look through a stopped data folder: every checksum, the index against the log, records against their indexes
     Verify(VerifyArguments),
     /// Copy a stopped data folder into another folder
@@ -142,6 +162,14 @@ pub(crate) struct SignInArguments {
 pub(crate) enum UserCommand {
     /// Add a user to a group
     Add(UserAddArguments),
+    /// List the open sessions of a user
+    Sessions(UserArguments),
+    /// End the sessions of a user, or one of them
+    EndSessions(EndSessionsArguments),
+    /// Print a token with which a user can set a new password, once
+    ResetPassword(UserArguments),
+    /// Set a new password with such a token
+    NewPassword(NewPasswordArguments),
 }
 
 #[derive(Debug, Args)]
@@ -161,6 +189,9 @@ pub(crate) struct UserAddArguments {
     /// A department the user works in; may be repeated
     #[arg(long = "department", value_name = "DEPARTMENT")]
     pub(crate) departments: Vec<String>,
+    /// A program that signs in with API keys: it has no password
+    #[arg(long)]
+    pub(crate) service: bool,
     #[command(flatten)]
     pub(crate) group: GroupChoice,
     #[command(flatten)]
@@ -409,59 +440,24 @@ pub(crate) struct CallArguments {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Nothing is repaired. What is wrong is listed with what to do about it, and the exit code is then 5.
-
-Example:
-  forecourt verify --data /var/lib/forecourt")]
-pub(crate) struct VerifyArguments {
-    /// The data folder
-    #[arg(long, value_name = "DIR", env = "FORECOURT_DATA", hide_env_values = true, default_value = crate::config::DATA)]
-    pub(crate) data: PathBuf,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-The kernel must not be running on the data folder. A backup holds everything that was committed, and may hold personal
-data. A new one needs an empty folder; one that was interrupted has no manifest.json and cannot be restored.
-
-Example:
-  forecourt backup /backups/2026-05-17 --data /var/lib/forecourt")]
-pub(crate) struct BackupArguments {
-    /// The folder for the backup, empty or missing
-    #[arg(value_name = "BACKUP")]
-    pub(crate) target: PathBuf,
-    /// The data folder
-    #[arg(long, value_name = "DIR", env = "FORECOURT_DATA", hide_env_values = true, default_value = crate::config::DATA)]
-    pub(crate) data: PathBuf,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Every checksum of the backup is verified first. A restore that is interrupted leaves what was there, or the backup;
-do it again.
-
-Examples:
-  forecourt restore /backups/2026-05-17 --data /var/lib/forecourt
-  forecourt restore /backups/2026-05-17 --data /var/lib/forecourt --force")]
-pub(crate) struct RestoreArguments {
-    /// The folder of the backup
-    #[arg(value_name = "BACKUP")]
-    pub(crate) source: PathBuf,
-    /// The data folder
-    #[arg(long, value_name = "DIR", env = "FORECOURT_DATA", hide_env_values = true, default_value = crate::config::DATA)]
-    pub(crate) data: PathBuf,
-    /// Also where the folder holds data: they are moved aside, not removed
-    #[arg(long)]
-    pub(crate) force: bool,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct LimitsArguments {
     /// The form of the list
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
 }
+
+mod access;
+mod audit;
+mod stored;
+pub(crate) use access::{
+    EndSessionsArguments, KeyAddArguments, KeyCommand, KeyRevokeArguments, LinkAddArguments, LinkCommand,
+    LinkListArguments, LinkRevokeArguments, NewPasswordArguments, RoleAddArguments, RoleCommand, RoleListArguments,
+    RoleNameArguments, RoleSetArguments, UserArguments,
+};
+pub(crate) use audit::{
+    AuditCheckArguments, AuditCommand, AuditExportArguments, AuditHeadArguments, AuditVerifyArguments,
+};
+pub(crate) use stored::{BackupArguments, RestoreArguments, VerifyArguments};
 
 #[cfg(test)]
 mod tests;

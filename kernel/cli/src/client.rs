@@ -137,6 +137,25 @@ impl Client {
         self.read(answer)
     }
 
+    /// Copies a good answer of any kind to `to`, however long it is.
+    pub(crate) fn copy(&self, path: &str, to: &mut dyn io::Write) -> Result<(), Failure> {
+        let mut request = http::Request::builder().method("GET").uri(format!("{}{path}", self.url));
+        request = request.header("accept-language", self.language);
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let mut answer = self.run(request.body(()))?;
+        if !answer.status().is_success() {
+            return self.read(answer).map(|_| ());
+        }
+        let broken = |error: io::Error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::from(error),
+            _ => Failure::new(Exit::Unreachable, format!("{} broke off its answer: {error}", self.url)),
+        };
+        io::copy(&mut answer.body_mut().as_reader(), to).map_err(broken)?;
+        Ok(())
+    }
+
     fn run(
         &self,
         request: http::Result<http::Request<impl ureq::AsSendBody>>,

@@ -1,11 +1,16 @@
 //! The commands that ask a running kernel, and `limits`, which needs none.
 
+pub(crate) mod audit;
 pub(crate) mod call;
 pub(crate) mod deliveries;
+pub(crate) mod keys;
 pub(crate) mod limits;
+pub(crate) mod links;
 pub(crate) mod modules;
 pub(crate) mod people;
 pub(crate) mod plugins;
+pub(crate) mod roles;
+pub(crate) mod sessions;
 pub(crate) mod sign_in;
 
 use std::io::Read;

@@ -66,6 +66,9 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Limits(arguments) => commands::limits::run(&arguments, out),
         Command::SignIn(arguments) => commands::sign_in::run(&arguments, out),
         Command::User { command } => commands::people::user(&command, out),
+        Command::Key { command } => commands::keys::run(&command, out),
+        Command::Link { command } => commands::links::run(&command, out),
+        Command::Role { command } => commands::roles::run(&command, out),
         Command::Store { command } => commands::people::store(&command, out),
         Command::Publish(arguments) => commands::plugins::publish(&arguments, out),
         Command::Plugins(arguments) => commands::plugins::list(&arguments, out),
@@ -77,5 +80,6 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Retry(arguments) => commands::deliveries::retry(&arguments, out),
         Command::DeadLetters { command } => commands::deliveries::dead_letters(&command, out),
         Command::Call(arguments) => commands::call::run(&arguments, out),
+        Command::Audit { command } => commands::audit::run(&command, out),
     }
 }

@@ -42,6 +42,7 @@ async fn serve(settings: &Settings, out: &mut dyn Write) -> Result<(), Failure> 
         }
     };
     started.sweep_on();
+    started.keep_audit();
     let address = listener.local_addr()?;
     // INVARIANT (said-when-ready)
     writeln!(out, "listening on http://{address}")?;

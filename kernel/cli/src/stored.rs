@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
+use forecourt_auth::chain::Head;
 use forecourt_base::{OsRandom, SystemClock};
 use forecourt_runtime::Verifier;
 use forecourt_storage::{Files, LogOptions, RealFiles, backup, restore, verify};
@@ -45,7 +46,7 @@ fn look_through(arguments: &VerifyArguments, out: &mut dyn Write) -> Result<(), 
     }
     let mut count = report.findings.len() as u64 + report.findings_more;
     if report.is_whole() {
-        count = verify_meaning(&arguments.data, progress, out)?;
+        count = verify_meaning(arguments, progress, out)?;
     }
     if count == 0 {
         writeln!(out, "{data} is whole")?;
@@ -56,23 +57,34 @@ fn look_through(arguments: &VerifyArguments, out: &mut dyn Write) -> Result<(), 
 
 /// Reads what is stored with its meaning: records by their plugins' types, audit rows, events. How many findings there are. Storage is opened for it as at
 /// a start, so an index that was behind catches up.
-fn verify_meaning(data: &Path, progress: Progress, out: &mut dyn Write) -> Result<u64, Failure> {
+fn verify_meaning(arguments: &VerifyArguments, progress: Progress, out: &mut dyn Write) -> Result<u64, Failure> {
+    let heads = arguments.head.iter().map(|path| heads(path)).collect::<Result<Vec<_>, _>>()?.concat();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let verified = runtime.block_on(async {
-        let engine = DataFolder::new(data).open(progress).await?;
+        let engine = DataFolder::new(&arguments.data).open(progress).await?;
         let step = progress.begin("reading records, audit rows and events");
         let verifier = Verifier::new(Arc::clone(&engine), Arc::new(SystemClock), Arc::new(OsRandom));
-        let verified = verifier.map_err(anyhow::Error::from)?.run(&|_| {}).await.map_err(anyhow::Error::from)?;
+        let verifier = verifier.map_err(anyhow::Error::from)?.against(heads);
+        let verified = verifier.run(&|_| {}).await.map_err(anyhow::Error::from)?;
         step.done();
         engine.close().await?;
         Ok::<_, Failure>(verified)
     })?;
     let (records, audit_rows, events) = (verified.records, verified.audit_rows, verified.events);
     writeln!(out, "content: {records} records of plugins, {audit_rows} audit rows, {events} events")?;
+    writeln!(out, "audit trails: {} lines as they were sealed", verified.sealed_rows)?;
     for finding in &verified.findings {
         writeln!(out, "wrong: {} `{}`: {}", finding.place, finding.key, finding.problem)?;
     }
     Ok(verified.findings.len() as u64)
+}
+
+/// The heads of a file: one JSON object each, as `forecourt audit head` prints them.
+fn heads(path: &Path) -> Result<Vec<Head>, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("`{}` was not read: {error}", path.display())))?;
+    let heads: Result<Vec<Head>, _> = serde_json::Deserializer::from_str(&text).into_iter().collect();
+    heads.map_err(|error| Failure::usage(format!("`{}` holds no heads of audit trails: {error}", path.display())))
 }
 
 pub(crate) fn run_backup(arguments: &BackupArguments, out: &mut dyn Write) -> Result<(), Failure> {
@@ -144,7 +156,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| -> PathBuf { folder.path().join(name) };
         begin(&path("data"));
-        let whole = said(look_through, &VerifyArguments { data: path("data") }).unwrap();
+        let whole = said(look_through, &VerifyArguments { data: path("data"), head: Vec::new() }).unwrap();
         assert!(whole.ends_with("data is whole\n"), "{whole}");
         let made = BackupArguments { target: path("backup"), data: path("data") };
         let text = said(back_up, &made).unwrap();
@@ -171,7 +183,7 @@ mod tests {
         bytes[3] ^= 1;
         std::fs::write(&segment, bytes).unwrap();
         let mut out = Vec::new();
-        let failure = look_through(&VerifyArguments { data: data.clone() }, &mut out).unwrap_err();
+        let failure = look_through(&VerifyArguments { data: data.clone(), head: Vec::new() }, &mut out).unwrap_err();
         assert_eq!(
             (failure.exit(), failure.to_string().ends_with("findings: 1; nothing was repaired")),
             (Exit::Data, true)
@@ -179,7 +191,8 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains("wrong: the head of log segment 0 is damaged: restore a backup"), "{text}");
         let none = folder.path().join("none");
-        let nothing = look_through(&VerifyArguments { data: none.clone() }, &mut Vec::new()).unwrap_err();
+        let nothing =
+            look_through(&VerifyArguments { data: none.clone(), head: Vec::new() }, &mut Vec::new()).unwrap_err();
         assert!(nothing.to_string().starts_with("nothing was ever stored in `"), "{nothing}");
         let (source, target) = (folder.path().join("no-backup"), folder.path().join("target"));
         let made = BackupArguments { target: target.clone(), data: none.clone() };

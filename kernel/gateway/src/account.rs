@@ -1,7 +1,7 @@
 //! Signing in and out.
 
 use axum::extract::State;
-use axum::http::header::SET_COOKIE;
+use axum::http::header::{SET_COOKIE, USER_AGENT};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use forecourt_auth::SignIn;
@@ -43,7 +43,8 @@ pub(crate) async fn sign_in(
     }
     let request_id = &asked.request_id;
     let request = SignIn { group, user: &user, password: &password, address: asked.address(), request_id };
-    let session = app.kernel().auth().sign_in(request).await?;
+    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let session = app.kernel().auth().sign_in_from(request, agent).await?;
     asked.sent_by(&session.principal);
     let expires = session.expires.to_rfc3339();
     if !cookie {
@@ -52,6 +53,24 @@ pub(crate) async fn sign_in(
     let mut response = views::created(&json!({ "expires": expires }));
     response.headers_mut().insert(SET_COOKIE, set_cookie(&app, &session.token));
     Ok(response)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ResetBody {
+    token: String,
+    password: String,
+}
+
+/// `POST /v1/password-resets`
+pub(crate) async fn reset_password(
+    State(app): State<App>,
+    Asked(asked): Asked,
+    Params(Nothing {}): Params<Nothing>,
+    Fields(ResetBody { token, password }): Fields<ResetBody>,
+) -> Result<Response, Problem> {
+    app.kernel().auth().reset_password(&token, &password, asked.address(), &asked.request_id).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// `GET /v1/sessions/current`

@@ -2,10 +2,9 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use forecourt_auth::audit::{self, AuditEntry, AuditFilter, OutcomeKind};
-use forecourt_auth::{Acting, AdminRight, AuthError, Page, PageRequest};
-use forecourt_base::{Bilingual, Scope, Timestamp, UserId};
-use forecourt_storage::{Mode, Transaction};
+use forecourt_auth::audit::{AuditFilter, OutcomeKind};
+use forecourt_auth::{Acting, PageRequest};
+use forecourt_base::{Bilingual, Timestamp, UserId};
 use serde::Deserialize;
 use serde::de::Deserializer;
 
@@ -23,6 +22,7 @@ const ACTION: &str = "read-audit";
 #[serde(deny_unknown_fields)]
 pub(crate) struct AuditQuery {
     action: Option<String>,
+    #[serde(default, deserialize_with = "principal")]
     user: Option<UserId>,
     outcome: Option<OutcomeName>,
     #[serde(default, deserialize_with = "instant")]
@@ -42,7 +42,13 @@ enum OutcomeName {
     Denied,
 }
 
-fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+/// A user, a plugin or a link.
+fn principal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UserId>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    UserId::principal(&text).map(Some).map_err(|error| fields::refusal(&error.bilingual()))
+}
+
+pub(crate) fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let text = String::deserialize(deserializer)?;
     match text.parse::<jiff::Timestamp>() {
         Ok(instant) => Ok(Some(Timestamp::from_millis(instant.as_millisecond()))),
@@ -70,27 +76,6 @@ pub(crate) async fn page(
     });
     let filter = AuditFilter { action, user, outcome, from, until };
     let acting = Acting { principal: &principal, request_id: &asked.0.request_id };
-    let read = loop {
-        match read(&app, acting, &scope, &filter, &PageRequest { after: after.clone(), limit }).await {
-            Err(error) if error.is_retryable() => tokio::task::yield_now().await,
-            read => break read,
-        }
-    };
-    if let Err(error @ AuthError::Denied { .. }) = &read {
-        app.kernel().auth().audit_refusal(acting, Some(&scope), ACTION, error).await?;
-    }
-    Ok(views::page(read?, views::audit_entry))
-}
-
-async fn read(
-    app: &App,
-    acting: Acting<'_>,
-    scope: &Scope,
-    filter: &AuditFilter,
-    page: &PageRequest,
-) -> Result<Page<AuditEntry>, AuthError> {
-    let kernel = app.kernel();
-    let mut transaction = Transaction::begin(kernel.storage(), Some(scope.group.clone()), Mode::ReadOnly)?;
-    kernel.auth().authorise(&mut transaction, acting.principal, AdminRight::ReadAudit, scope).await?;
-    audit::page(&mut transaction, Some(scope), filter, page).await
+    let page = app.kernel().auth().audit_page(acting, Some(&scope), &filter, &PageRequest { after, limit }).await?;
+    Ok(views::page(page, views::audit_entry))
 }

@@ -151,7 +151,7 @@ async fn typed(
     Ok(arguments(texts, found.map(|(_, operation)| operation.params.as_slice())))
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut keys = headers.get_all("idempotency-key").iter();
     let Some(key) = keys.next() else { return Ok(None) };
     let refused = || Problem::new(&table::INVALID_IDEMPOTENCY_KEY).word("max", limits::IDEMPOTENCY_KEY_BYTES);
@@ -166,7 +166,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Ok(Some(key.to_owned()))
 }
 
-fn answer(answer: &Answer, language: Language) -> Response {
+pub(crate) fn answer(answer: &Answer, language: Language) -> Response {
     let mut response = json(&answer.value);
     if !answer.warnings.is_empty() {
         let told = |warning: &Warning| format!("`{}` {}", warning.pointer, warning.rule.text(language.tag()));

@@ -3,6 +3,7 @@
 //! INVARIANT (own-origin): browsers add cookies unasked, so a cookie counts on a method that changes something only where the browser says, by
 //! `Origin`, that a page of this origin sends the request. Tokens in `Authorization` are never sent unasked.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -45,8 +46,10 @@ impl FromRequestParts<App> for Signed {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let Token(token) = Token::from_request_parts(parts, app).await?;
-        let principal = app.kernel().auth().authenticate(&token).await?;
-        if let Some(Asked(asked)) = parts.extensions.get::<Asked>() {
+        let asked = parts.extensions.get::<Asked>();
+        let address = asked.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Asked(asked)| asked.address());
+        let principal = app.kernel().auth().authenticate_from(&token, address).await?;
+        if let Some(Asked(asked)) = asked {
             asked.sent_by(&principal);
         }
         Ok(Self(principal))

@@ -10,6 +10,7 @@
 //!   HTTP is told in English.
 //! - INVARIANT (told-to-members): to someone outside a group, what exists in it and what does not are refused in the same words.
 //! - INVARIANT (no-secrets-logged): the log has no body, query string, token or cookie.
+//! - INVARIANT (links-alike): whatever is the matter with a customer link is one problem.
 //! - INVARIANT (own-origin): a cookie alone moves nothing unless the browser says that the request comes from a page of this origin.
 #![deny(missing_docs)]
 
@@ -18,6 +19,7 @@ mod app;
 mod audit;
 mod body;
 mod call;
+mod chain;
 mod credentials;
 mod deliveries;
 mod explained;
@@ -26,11 +28,13 @@ mod fields;
 pub mod fuzz;
 mod health;
 mod language;
+mod links;
 mod mapping;
 mod members;
 mod operate;
 mod organisation;
 mod outer;
+mod own;
 mod problem;
 mod query;
 mod request;

@@ -57,6 +57,9 @@ impl From<AuthError> for Problem {
             }
             AuthError::LastAdmin { role, .. } => Self::new(&table::LAST_ADMIN).word("role", role),
             AuthError::ReservedRole { role } => Self::new(&table::RESERVED_ROLE).word("role", role),
+            AuthError::BuiltInRole { role } => Self::new(&table::BUILT_IN_ROLE).word("role", role),
+            AuthError::RoleHeld { role, user } => Self::new(&table::ROLE_HELD).word("role", role).word("user", user),
+            AuthError::TokenRefused => Self::new(&table::TOKEN_REFUSED),
             AuthError::FixedRole { role } => Self::new(&table::FIXED_ROLE).word("role", role),
             AuthError::Storage(error) => error.into(),
             other => Self::internal(&other),

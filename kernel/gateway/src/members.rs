@@ -3,8 +3,9 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use forecourt_auth::{Acting, Assignment, NewUser, PasswordChange};
+use forecourt_auth::{Acting, Assignment, NewServiceUser, NewUser, PasswordChange};
 use forecourt_base::{GroupId, UserId};
+use forecourt_schema::{FieldError, Rule};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -25,8 +26,8 @@ pub(crate) struct UsersPath {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct UserPath {
-    group: Option<GroupId>,
-    user: UserId,
+    pub(crate) group: Option<GroupId>,
+    pub(crate) user: UserId,
 }
 
 #[derive(Deserialize)]
@@ -34,11 +35,32 @@ pub(crate) struct UserPath {
 pub(crate) struct UserBody {
     id: UserId,
     name: String,
-    password: String,
+    #[serde(default)]
+    password: Option<String>,
+    /// A program, which has API keys and no password.
+    #[serde(default)]
+    service: bool,
     #[serde(default)]
     roles: Vec<Assignment>,
     #[serde(default)]
     departments: Vec<String>,
+}
+
+/// The password of a new user: persons need one, programs have none.
+fn password_of(password: Option<String>, service: bool) -> Result<Option<String>, Problem> {
+    let rule = |code, en: &'static str, zh: &'static str| {
+        let rule = Rule { code, en: en.into(), zh: zh.into() };
+        Problem::field(FieldError { pointer: "/password".to_owned(), rule })
+    };
+    match (password, service) {
+        (Some(_), true) => Err(rule(
+            "invalid",
+            "has no place: a service user signs in with API keys alone",
+            "不应填写：服务用户只能使用 API 密钥",
+        )),
+        (None, false) => Err(rule("missing", "is required", "必填")),
+        (password, _) => Ok(password),
+    }
 }
 
 #[derive(Deserialize)]
@@ -72,10 +94,20 @@ pub(crate) async fn create(
     Params(Nothing {}): Params<Nothing>,
     Fields(body): Fields<UserBody>,
 ) -> Result<Response, Problem> {
-    let UserBody { id, name, password, roles, departments } = body;
+    let UserBody { id, name, password, service, roles, departments } = body;
     let acting = Acting { principal: &principal, request_id: &asked.request_id };
-    let new = NewUser { id, name, password, roles, departments };
-    let created = app.kernel().auth().create_user(acting, group.as_ref(), &new).await.map_err(named_in_body)?;
+    let (auth, group) = (app.kernel().auth(), group.as_ref());
+    let created = match password_of(password, service)? {
+        Some(password) => {
+            let new = NewUser { id, name, password, roles, departments };
+            auth.create_user(acting, group, &new).await
+        }
+        None => {
+            let new = NewServiceUser { id, name, roles, departments };
+            auth.create_service_user(acting, group, &new).await
+        }
+    };
+    let created = created.map_err(named_in_body)?;
     Ok(views::created(&views::user(&created)))
 }
 

@@ -92,11 +92,13 @@ pub(crate) fn finish(app: &App, asked: &Circumstances, response: &mut Response) 
     }
 }
 
-/// INVARIANT (no-secrets-logged): a path is logged when it is one of ours, and as its pattern when it names a person; never its query string.
+/// INVARIANT (no-secrets-logged): a path is logged when it is one of ours, and as its pattern when it names a person or holds a token; never its query string.
 fn logged_path(request: &Request) -> String {
     match request.extensions().get::<MatchedPath>() {
         None => "unknown".to_owned(),
-        Some(pattern) if pattern.as_str().contains("{user}") => pattern.as_str().to_owned(),
+        Some(pattern) if ["{user}", "{token}"].iter().any(|part| pattern.as_str().contains(part)) => {
+            pattern.as_str().to_owned()
+        }
         Some(_) => request.uri().path().chars().take(200).collect(),
     }
 }

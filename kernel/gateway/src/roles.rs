@@ -1,7 +1,8 @@
 //! Roles of a group and their grants.
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use forecourt_auth::{Acting, Grant, Names};
 use forecourt_base::{GroupId, RoleName};
 use serde::Deserialize;
@@ -71,4 +72,42 @@ pub(crate) async fn set_grants(
     let acting = Acting { principal: &principal, request_id: &asked.request_id };
     let role = app.kernel().auth().set_role_grants(acting, &group, &role, &body.grants, &body.powers).await?;
     Ok(views::json(&role))
+}
+
+/// `GET /v1/groups/{group}/roles/{role}`
+pub(crate) async fn show(
+    State(app): State<App>,
+    Asked(asked): Asked,
+    Signed(principal): Signed,
+    Segments((group, role)): Segments<(GroupId, RoleName)>,
+    Params(Nothing {}): Params<Nothing>,
+) -> Result<Response, Problem> {
+    let acting = Acting { principal: &principal, request_id: &asked.request_id };
+    Ok(views::json(&app.kernel().auth().role(acting, &group, &role).await?))
+}
+
+/// `GET /v1/groups/{group}/roles/{role}/holders`
+pub(crate) async fn holders(
+    State(app): State<App>,
+    Asked(asked): Asked,
+    Signed(principal): Signed,
+    Segments((group, role)): Segments<(GroupId, RoleName)>,
+    Params(page): Params<PageQuery>,
+) -> Result<Response, Problem> {
+    let acting = Acting { principal: &principal, request_id: &asked.request_id };
+    let users = app.kernel().auth().role_holders(acting, &group, &role, &page.into()).await?;
+    Ok(views::page(users, views::user))
+}
+
+/// `DELETE /v1/groups/{group}/roles/{role}`
+pub(crate) async fn remove(
+    State(app): State<App>,
+    Asked(asked): Asked,
+    Signed(principal): Signed,
+    Segments((group, role)): Segments<(GroupId, RoleName)>,
+    Params(Nothing {}): Params<Nothing>,
+) -> Result<Response, Problem> {
+    let acting = Acting { principal: &principal, request_id: &asked.request_id };
+    app.kernel().auth().delete_role(acting, &group, &role).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -11,7 +11,9 @@ use forecourt_runtime::Kernel;
 
 use crate::app::{App, GatewayOptions};
 use crate::outer::{method_not_allowed, outer, unknown_path};
-use crate::{account, audit, call, deliveries, health, members, operate, organisation, problem, roles};
+use crate::{
+    account, audit, call, chain, deliveries, health, links, members, operate, organisation, own, problem, roles,
+};
 
 /// The whole API over `kernel`. Each request should carry its [`Peer`](crate::Peer) among its extensions, as [`serve`](crate::serve) adds it.
 pub fn router(kernel: Arc<Kernel>, options: GatewayOptions) -> Router {
@@ -75,6 +77,11 @@ fn table() -> Vec<Route> {
     table.extend(users("/v1/groups/{group}"));
     table.extend(places("/v1/stores/{store}"));
     table.extend(places("/v1/groups/{group}"));
+    table.extend([
+        route("/v1/stores/{store}/links", [get(links::list), post(links::create)]),
+        route("/v1/stores/{store}/links/{link}", [delete(links::revoke)]),
+        route("/l/{token}/{area}/{interface}/{operation}", [post(links::call)]),
+    ]);
     let operation = "{area}/{interface}/{operation}";
     let in_store = [get(call::store_get), post(call::store_post)];
     table.push(route(&format!("/v1/stores/{{store}}/{operation}"), in_store));
@@ -83,31 +90,37 @@ fn table() -> Vec<Route> {
     table
 }
 
-fn unscoped() -> [Route; 6] {
+fn unscoped() -> [Route; 7] {
     [
         route("/healthz", [get(health::alive)]),
         route("/readyz", [get(health::ready)]),
         route("/metrics", [get(health::metrics)]),
         route("/problems/{name}", [get(problem::explain)]),
         route("/v1/sessions", [post(account::sign_in)]),
+        route("/v1/password-resets", [post(account::reset_password)]),
         route("/v1/sessions/current", [get(account::current), delete(account::sign_out)]),
     ]
 }
 
-fn of_groups() -> [Route; 6] {
+fn of_groups() -> [Route; 11] {
     let grants = "/v1/groups/{group}/plugins/{name}/versions/{version}/grants";
     [
         route("/v1/groups", [get(organisation::list_groups), post(organisation::create_group)]),
         route("/v1/groups/{group}/stores", [get(organisation::list_stores), post(organisation::create_store)]),
         route("/v1/groups/{group}/roles", [get(roles::list), post(roles::create)]),
+        route("/v1/groups/{group}/roles/{role}", [get(roles::show), delete(roles::remove)]),
+        route("/v1/groups/{group}/roles/{role}/holders", [get(roles::holders)]),
         route("/v1/groups/{group}/roles/{role}/grants", [put(roles::set_grants)]),
         route("/v1/groups/{group}/plugins", [get(operate::plugins), post(operate::publish)]),
         route(grants, [put(operate::grant)]),
+        route("/v1/groups/{group}/audit/head", [get(chain::head)]),
+        route("/v1/groups/{group}/audit/verification", [get(chain::verification)]),
+        route("/v1/groups/{group}/audit/export", [get(chain::export)]),
     ]
 }
 
 /// Users of a group, or of the deployment.
-fn users(prefix: &str) -> [Route; 6] {
+fn users(prefix: &str) -> [Route; 10] {
     let path = |rest: &str| format!("{prefix}/users{rest}");
     [
         route(&path(""), [get(members::list), post(members::create)]),
@@ -115,7 +128,11 @@ fn users(prefix: &str) -> [Route; 6] {
         route(&path("/{user}/roles"), [put(members::set_roles)]),
         route(&path("/{user}/password"), [put(members::set_password)]),
         route(&path("/{user}/enabled"), [put(members::set_enabled)]),
-        route(&path("/{user}/sessions"), [delete(members::end_sessions)]),
+        route(&path("/{user}/password-reset"), [post(own::issue_reset)]),
+        route(&path("/{user}/sessions"), [get(own::sessions), delete(members::end_sessions)]),
+        route(&path("/{user}/sessions/{session}"), [delete(own::end_session)]),
+        route(&path("/{user}/keys"), [get(own::keys), post(own::create_key)]),
+        route(&path("/{user}/keys/{key}"), [delete(own::revoke_key)]),
     ]
 }
 

@@ -70,6 +70,10 @@ problems! {
         en: "Sign-in refused", "the user or the password is wrong";
         zh: "登录失败", "用户名或密码错误";
     }
+    TOKEN_REFUSED "token-refused" 403 {
+        en: "The token is refused", "the token is not known, was used or has expired: ask for another";
+        zh: "令牌无效", "令牌不存在、已使用或已过期：请重新申请";
+    }
     FORBIDDEN "forbidden" 403 {
         en: "Not allowed", "no role of yours allows this here";
         zh: "无权限", "您的角色在此处无权执行该操作";
@@ -89,6 +93,10 @@ problems! {
     UNKNOWN_PATH "unknown-path" 404 {
         en: "Nothing is here", "no resource has this path";
         zh: "路径不存在", "此路径没有对应的资源";
+    }
+    LINK_REFUSED "link-refused" 404 {
+        en: "The link does not open this", "the link is not good, or does not open this: ask the store for another";
+        zh: "链接无法打开此内容", "链接无效或不能用于此内容：请向门店索取新的链接";
     }
     UNKNOWN_STORE "unknown-store" 404 {
         en: "No such store", "your group has no such store";
@@ -149,6 +157,14 @@ problems! {
     FIXED_ROLE "fixed-role" 409 {
         en: "The role is fixed", "the grants of `{role}` are part of the kernel: make a role of your own instead";
         zh: "角色不可修改", "`{role}` 的权限由系统固定：请另建角色";
+    }
+    BUILT_IN_ROLE "built-in-role" 409 {
+        en: "The role stays", "`{role}` was made with the group and can't be deleted: plugins name it";
+        zh: "角色须保留", "`{role}` 随集团创建，插件会引用它，不能删除";
+    }
+    ROLE_HELD "role-held" 409 {
+        en: "Somebody holds the role", "`{user}` holds `{role}`, perhaps others too: take it away first";
+        zh: "角色仍有人担任", "`{user}` 等用户担任 `{role}`：请先取消授予";
     }
     NAME_TAKEN "plugin-name-taken" 409 {
         en: "The plugin's name is taken", "`{name}` belongs to the publisher `{publisher}`: publish under another name";
@@ -215,8 +231,8 @@ problems! {
         zh: "所依赖的业务域未启用", "该操作依赖的业务域在此处未启用：{interface}";
     }
     THROTTLED "throttled" 429 {
-        en: "Too many failed sign-ins", "try again in {seconds} seconds";
-        zh: "登录失败次数过多", "请在 {seconds} 秒后重试";
+        en: "Too many failures", "try again in {seconds} seconds";
+        zh: "失败次数过多", "请在 {seconds} 秒后重试";
     }
     HEAD_TOO_LARGE "head-too-large" 431 {
         en: "The head is too large", "the address and the header fields have at most {max} bytes together, and the fields are at most 100";
@@ -275,6 +291,9 @@ pub(crate) fn resource(what: &'static str) -> Text {
         "store" => "门店",
         "user" => "用户",
         "role" => "角色",
+        "session" => "会话",
+        "API key" => "API 密钥",
+        "link" => "链接",
         "module" => "模块",
         "plugin" => "插件",
         "dead letter" => "死信",

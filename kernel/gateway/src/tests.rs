@@ -4,6 +4,7 @@ mod administration;
 mod calls;
 mod edges;
 mod logging;
+mod matrix;
 mod plugins;
 mod serving;
 mod sessions;

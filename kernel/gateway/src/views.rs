@@ -4,7 +4,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use forecourt_auth::audit::{AuditEntry, Outcome};
-use forecourt_auth::{Group, Page, Principal, Store, User};
+use forecourt_auth::{ApiKey, Group, Page, Principal, SessionInfo, Store, User};
+use forecourt_base::Timestamp;
 use forecourt_registry::PluginInfo;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -52,7 +53,33 @@ pub(crate) fn user(user: &User) -> Value {
         "roles": user.roles,
         "departments": user.departments,
         "enabled": user.enabled,
+        "service": user.service,
         "created_at": user.created_at.to_rfc3339(),
+    })
+}
+
+/// A user's session.
+pub(crate) fn session(session: &SessionInfo) -> Value {
+    json!({
+        "id": session.id,
+        "created_at": session.created.to_rfc3339(),
+        "expires": session.expires.to_rfc3339(),
+        "address": session.address,
+        "agent": session.agent,
+        "last_used": session.last_used.map(Timestamp::to_rfc3339),
+        "current": session.current,
+    })
+}
+
+/// An API key without its secret.
+pub(crate) fn api_key(key: &ApiKey) -> Value {
+    json!({
+        "id": key.id,
+        "name": key.name,
+        "roles": key.roles,
+        "created_at": key.created.to_rfc3339(),
+        "expires": key.expires.map(Timestamp::to_rfc3339),
+        "last_used": key.last_used.map(Timestamp::to_rfc3339),
     })
 }
 
@@ -65,6 +92,7 @@ pub(crate) fn principal(principal: &Principal) -> Value {
         "name": principal.name,
         "roles": roles.collect::<Vec<_>>(),
         "departments": principal.departments,
+        "api_key": principal.api_key,
     })
 }
 
@@ -91,6 +119,7 @@ pub(crate) fn audit_entry(entry: &AuditEntry) -> Value {
         "at": entry.at.to_rfc3339(),
         "user": entry.actor.as_ref().map(|actor| &actor.user),
         "origin": entry.actor.as_ref().map(|actor| &actor.origin),
+        "api_key": entry.actor.as_ref().and_then(|actor| actor.api_key.as_ref()),
         "store": entry.scope.as_ref().and_then(|scope| scope.store.as_ref()),
         "action": entry.action,
         "outcome": outcome,
@@ -99,6 +128,9 @@ pub(crate) fn audit_entry(entry: &AuditEntry) -> Value {
         "chain": entry.chain,
         "records": entry.records,
         "note": entry.note,
+        "count": entry.repeated.as_ref().map_or(1, |repeated| repeated.count),
+        "until": entry.repeated.as_ref().map(|repeated| repeated.until.to_rfc3339()),
+        "further_requests": entry.repeated.as_ref().map_or(&[][..], |repeated| &repeated.requests),
     })
 }
 

@@ -1,6 +1,6 @@
 //! What a root call leaves in the audit.
 
-use forecourt_auth::audit::{Actor, AuditEntry, Nested, Outcome, digest};
+use forecourt_auth::audit::{Actor, AuditEntry, Nested, Outcome, OutcomeKind, digest};
 use forecourt_auth::{AuthError, Principal};
 use forecourt_base::{Scope, Timestamp};
 use forecourt_storage::Attempts;
@@ -42,14 +42,17 @@ pub(crate) fn chain(nested: &NestedCall) -> Nested {
     Nested { operation: operation.to_string(), caller: by.plugin.to_string(), elevated: *elevated }
 }
 
-/// Writes an audit line in a transaction of its own; a failure to do so is logged.
-pub(crate) async fn append_alone(kernel: &Kernel, entry: &AuditEntry) {
+/// Counts a refusal, or writes the line of a failure in a transaction of its own; a failure to do so is logged.
+pub(crate) async fn append_alone(kernel: &Kernel, entry: AuditEntry) {
+    if entry.outcome.kind() == OutcomeKind::Denied {
+        return kernel.auth().count_denial(entry);
+    }
     let group = entry.scope.as_ref().map(|scope| &scope.group);
     let mut attempts = Attempts::new(kernel.storage(), group, kernel.random());
     let append = async {
         loop {
             let mut transaction = attempts.begin().await?;
-            let appended = forecourt_auth::audit::append(&mut transaction, entry).await;
+            let appended = forecourt_auth::audit::append(&mut transaction, &entry).await;
             if let Some(()) = attempts.end(transaction, appended).await? {
                 return Ok::<(), AuthError>(());
             }

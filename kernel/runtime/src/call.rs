@@ -2,13 +2,13 @@
 //!
 //! INVARIANT (one-transaction): the writes, events, the audit line and the idempotency record of a call are committed together or not
 //! at all. What only an `err` leaves is its audit line and its idempotency record; a call that ends otherwise leaves an audit line, in a
-//! transaction of its own.
+//! transaction of its own, or where it was refused is counted in one.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use forecourt_auth::audit::{AuditEntry, Outcome};
-use forecourt_auth::{AuthError, Decision, Principal};
+use forecourt_auth::{AuthError, Decision, DenyReason, Principal};
 use forecourt_base::{OperationPath, Scope};
 use forecourt_schema::{OperationKind, Type, Warning};
 use forecourt_storage::{Mode, StorageError, Transaction, backoff_ms};
@@ -195,7 +195,7 @@ impl Root {
             && let Some(outcome) = audit::outcome_of_failure(error)
         {
             let entry = self.audit_entry(outcome);
-            audit::append_alone(&self.kernel, &entry).await;
+            audit::append_alone(&self.kernel, entry).await;
         }
         let outcome = result.as_ref().map(|_| ()).map_err(audit::label);
         self.kernel.metrics().call(&self.call.operation, outcome, started.elapsed());
@@ -294,6 +294,10 @@ impl Root {
         let export = Arc::clone(export.ok_or_else(|| CallError::UnknownOperation(path.to_string()))?);
         if let Decision::Deny(reason) = policy.decide(&self.call.principal, path, self.command, scope) {
             return Err(CallError::Denied { reason: reason.code().to_owned() });
+        }
+        // What a newer version does not declare open any more, links that were made before open no more.
+        if self.call.principal.link.is_some() && module.schema.linked(path).is_none() {
+            return Err(CallError::Denied { reason: DenyReason::NoGrant.code().to_owned() });
         }
         if self.call.by_get {
             check_by_get(&export.operation, path)?;

@@ -19,6 +19,7 @@ use crate::compile::{Artefacts, Compiler};
 use crate::dispatch::{self, Dispatcher};
 use crate::engine::{Purpose, Ticker, build, warn_of_fallbacks};
 use crate::error::Abort;
+use crate::ledger::Ledger;
 use crate::loaded::Loaded;
 use crate::metrics::Metrics;
 use crate::nested::Plans;
@@ -61,6 +62,7 @@ pub struct Kernel {
     dispatcher: Arc<Dispatcher>,
     metrics: Metrics,
     seeds: SeededRandom,
+    ledger: Ledger,
 }
 
 impl std::fmt::Debug for Kernel {
@@ -95,6 +97,7 @@ impl Kernel {
             dispatcher: Arc::default(),
             metrics: Metrics::default(),
             seeds: SeededRandom::new(random.next_u64()),
+            ledger: Ledger::default(),
             engine,
             storage,
             clock,
@@ -166,6 +169,10 @@ impl Kernel {
 
     pub(crate) fn dispatcher(&self) -> &Arc<Dispatcher> {
         &self.dispatcher
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     pub(crate) fn registry(&self) -> &Registry {
@@ -280,11 +287,12 @@ impl Kernel {
         self.admission.drain(std::time::Duration::from_millis(limits::DRAIN_MS)).await
     }
 
-    /// Ends storage cleanly.
+    /// Ends the keeping of the audit trails, then storage, cleanly.
     ///
     /// # Errors
     /// [`StorageError`] when the last writes did not reach the disk.
     pub async fn close(&self) -> Result<(), StorageError> {
+        self.end_audit().await;
         self.storage.close().await
     }
 }

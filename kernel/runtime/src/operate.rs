@@ -18,7 +18,7 @@ use forecourt_storage::{Attempts, Mode, Transaction};
 use semver::Version;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use work::Work;
+pub(crate) use work::Work;
 
 pub use deliveries::SubscriptionInfo;
 
@@ -209,7 +209,7 @@ impl Kernel {
         Ok(schema)
     }
 
-    /// Authorises, acts and audits in one transaction; a refusal is audited in one of its own.
+    /// Authorises, acts and audits in one transaction; a refusal is counted for the audit.
     async fn acting<W: Work>(
         &self,
         by: Acting<'_>,
@@ -218,6 +218,28 @@ impl Kernel {
         work: W,
     ) -> Result<W::Output, KernelError> {
         self.acting_with(by, AdminRight::Operate, scope, action, work).await
+    }
+
+    /// The same for members of the scope, whose rights the work checks itself.
+    pub(crate) async fn acting_in<W: Work>(
+        &self,
+        by: Acting<'_>,
+        scope: &Scope,
+        action: &str,
+        work: W,
+    ) -> Result<W::Output, KernelError> {
+        self.acting_with(by, AdminRight::Belong, scope, action, work).await
+    }
+
+    /// Reads for members of the scope.
+    pub(crate) async fn looking_in<W: Work>(
+        &self,
+        by: Acting<'_>,
+        scope: &Scope,
+        action: &str,
+        work: W,
+    ) -> Result<W::Output, KernelError> {
+        self.looking(by, AdminRight::Belong, scope, action, work).await
     }
 
     /// The same with another right than to operate.
@@ -310,7 +332,7 @@ impl Kernel {
             }
             _ => return,
         };
-        audit::append_alone(self, &self.entry(by, scope, action, outcome)).await;
+        audit::append_alone(self, self.entry(by, scope, action, outcome)).await;
     }
 
     fn entry(&self, by: Acting<'_>, scope: &Scope, action: &str, outcome: Outcome) -> AuditEntry {

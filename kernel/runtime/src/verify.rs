@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use forecourt_auth::audit::{self, AuditFilter};
+use forecourt_auth::chain::{Head, trail_name};
 use forecourt_auth::{Auth, AuthError, PageRequest};
 use forecourt_base::{Clock, GroupId, Random, Scope, StoreId, Timestamp, limits};
 use forecourt_bus::BusError;
@@ -34,6 +35,8 @@ pub struct Verified {
     pub records: u64,
     /// Rows of the audit trails, those of stores counted apart.
     pub audit_rows: u64,
+    /// Audit rows that are sealed and whole.
+    pub sealed_rows: u64,
     /// Events of all scopes.
     pub events: u64,
     /// What is wrong; empty when all is well.
@@ -60,6 +63,7 @@ pub struct Verifier {
     clock: Arc<dyn Clock>,
     auth: Auth,
     registry: Registry,
+    heads: Vec<Head>,
     verified: Verified,
 }
 
@@ -76,7 +80,13 @@ impl Verifier {
     /// [`VerifyError::Auth`].
     pub fn new(storage: Arc<dyn Engine>, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, VerifyError> {
         let auth = Auth::new(Arc::clone(&storage), Arc::clone(&clock), random)?;
-        Ok(Self { storage, clock, auth, registry: Registry::new(), verified: Verified::default() })
+        Ok(Self { storage, clock, auth, registry: Registry::new(), heads: Vec::new(), verified: Verified::default() })
+    }
+
+    /// Compares the chains of the audit trails with these heads besides, which somebody kept elsewhere.
+    #[must_use]
+    pub fn against(self, heads: Vec<Head>) -> Self {
+        Self { heads, ..self }
     }
 
     /// Reads everything. `progress` is told after each collection what was read so far.
@@ -85,6 +95,7 @@ impl Verifier {
     /// [`VerifyError`] when what must be known to read the rest can't be read itself.
     pub async fn run(mut self, progress: &(dyn Fn(&Verified) + Sync)) -> Result<Verified, VerifyError> {
         self.audit(None).await;
+        self.chain(None).await;
         for group in self.auth.group_ids().await? {
             let stores = self.auth.store_ids(&group).await?;
             let scopes: Vec<Scope> = std::iter::once(Scope::group(group.clone()))
@@ -95,6 +106,7 @@ impl Verifier {
                 self.events(scope).await;
                 progress(&self.verified);
             }
+            self.chain(Some(&group)).await;
             let plugins =
                 self.read(RegistryError::is_retryable, async |tx| self.registry.plugins(tx, &group).await).await?;
             for plugin in plugins {
@@ -143,6 +155,27 @@ impl Verifier {
             if request.after.is_none() {
                 return;
             }
+        }
+    }
+
+    /// The seals of a trail, and its lines by them.
+    async fn chain(&mut self, group: Option<&GroupId>) {
+        let (trail, place) = (trail_name(group), format!("audit trail of {}", trail_name(group)));
+        let known = self.heads.iter().find(|head| head.trail == trail).cloned();
+        let check = match self.auth.check_chain(group, known).await {
+            Ok(check) => check,
+            Err(error) => return self.find(place, b"", error.to_string()),
+        };
+        self.verified.sealed_rows += check.lines();
+        for flaw in check.flaws() {
+            self.find(
+                place.clone(),
+                flaw.line.as_deref().unwrap_or_default().as_bytes(),
+                flaw.bilingual().en.into_owned(),
+            );
+        }
+        if check.more() > 0 {
+            self.find(place, b"", format!("{} more lines are not as they were sealed", check.more()));
         }
     }
 

@@ -43,7 +43,7 @@ pub use error::{Code, Problem, SchemaError};
 pub use ids::{InterfaceId, InterfaceIdError};
 pub use manifest::{
     About, Build, CollectionRequest, Events, Exports, ImportRequest, IndexRequest, KernelRequest, KindRequest,
-    Manifest, Power, ScopeRequest, StartRequest, SubscriptionRequest, Text,
+    LinkRequest, Manifest, Power, ScopeRequest, StartRequest, SubscriptionRequest, Text,
 };
 pub use model::{Import, Interface, Labels, Operation, OperationKind, PluginSchema, Topic};
 pub use normalise::{NormalisedValue, normalise, normalise_at, normalise_params};

@@ -1,5 +1,6 @@
 //! `plugin.toml`: what a plugin says of itself and asks for.
 
+mod links;
 mod subscriptions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use crate::error::{Code, Problems, both};
 use crate::limits::MANIFEST_ENTRIES;
 use crate::{InterfaceId, SchemaError};
+pub use links::LinkRequest;
 pub use subscriptions::{StartRequest, SubscriptionRequest};
 
 /// A manifest. Unknown keys are refused.
@@ -46,6 +48,9 @@ pub struct Manifest {
     /// Powers that its operations ask for, `repair.discount-over-limit`.
     #[serde(default)]
     pub powers: BTreeMap<String, Power>,
+    /// Operations that may be opened to customers by links, `orders/approve`.
+    #[serde(default)]
+    pub links: BTreeMap<String, LinkRequest>,
 }
 
 /// `[plugin]`
@@ -251,6 +256,7 @@ impl Manifest {
             ("subscriptions", self.subscriptions.len(), MANIFEST_ENTRIES),
             ("roles", self.roles.len(), MANIFEST_ENTRIES),
             ("powers", self.powers.len(), MANIFEST_ENTRIES),
+            ("links", self.links.len(), MANIFEST_ENTRIES),
         ];
         for (key, count, most) in counts {
             if count > most {
@@ -274,6 +280,7 @@ impl Manifest {
                 );
             }
         }
+        self.check_links(problems);
         for power in self.powers.keys() {
             if !power
                 .split_once('.')

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use forecourt_base::{Area, Bilingual, OperationPath, RoleName};
 
-use crate::{Collection, Field, InterfaceId, Manifest, Type};
+use crate::{Collection, Field, InterfaceId, LinkRequest, Manifest, Type};
 
 /// Everything the kernel knows of a plugin version before running it.
 #[derive(Debug, Clone)]
@@ -215,6 +215,37 @@ impl PluginSchema {
     pub fn role_defaults(&self) -> Vec<(OperationPath, Vec<RoleName>)> {
         let path = |key: &str| self.role_path(key).ok();
         self.manifest.roles.iter().filter_map(|(key, roles)| Some((path(key)?, roles.clone()))).collect()
+    }
+
+    /// What the manifest says of links to an operation, and the JSON name of the parameter that names the record; none where it is not open to links.
+    #[must_use]
+    pub fn linked(&self, path: &OperationPath) -> Option<(&LinkRequest, String)> {
+        self.manifest.links.iter().find_map(|(key, request)| match self.link_parameter(key, request) {
+            Ok((of, parameter)) if of == *path => Some((request, parameter)),
+            _ => None,
+        })
+    }
+
+    /// The operation that a key of `[links]` names, and the JSON name of its parameter.
+    pub(crate) fn link_parameter(
+        &self,
+        key: &str,
+        request: &LinkRequest,
+    ) -> Result<(OperationPath, String), Bilingual> {
+        let path = self.role_path(key)?;
+        let of_path = |interface: &&Interface| {
+            interface.id.area().is_some_and(|area| area == path.area) && *interface.id.interface == *path.interface
+        };
+        let operations = self.exports.iter().filter(of_path).flat_map(|interface| &interface.operations);
+        let params = operations.filter(|operation| *operation.name == *path.operation).flat_map(|found| &found.params);
+        let mut named = params.filter(|param| *param.name == *request.record);
+        match named.next() {
+            Some(param) if matches!(param.ty.resolved(), Type::String) => Ok((path, param.json.to_string())),
+            _ => Err(Bilingual::fixed(
+                "has no parameter of text of the name that `record` gives",
+                "没有 `record` 所指名称的文本参数",
+            )),
+        }
     }
 
     /// The exported operation that a key of `[roles]` names: `interface/operation`, or `area/interface/operation`.

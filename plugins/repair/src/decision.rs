@@ -41,6 +41,41 @@ fn ids<'a>(lines: impl Iterator<Item = &'a Line>) -> Vec<String> {
     lines.map(|line| line.id.clone()).collect()
 }
 
+/// How a decision came and what proves it: through a link the link does, and nobody else says so.
+fn proven(method: &mut ApprovalMethod, evidence: &mut String, link: Option<&str>) -> Result<(), Error> {
+    match link {
+        Some(link) => {
+            *method = ApprovalMethod::Link;
+            *evidence = format!("link:{link}");
+            Ok(())
+        }
+        None if *method == ApprovalMethod::Link => Err(("method", "not-by-link").into()),
+        None => Ok(()),
+    }
+}
+
+impl Decision {
+    /// The decision as made through the link of this id, or through none.
+    ///
+    /// # Errors
+    /// `invalid` where it says that it came by a link and did not.
+    pub(crate) fn through(mut self, link: Option<&str>) -> Result<Self, Error> {
+        proven(&mut self.method, &mut self.evidence, link)?;
+        Ok(self)
+    }
+}
+
+impl Refusal {
+    /// The same.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn through(mut self, link: Option<&str>) -> Result<Self, Error> {
+        proven(&mut self.method, &mut self.evidence, link)?;
+        Ok(self)
+    }
+}
+
 impl Order {
     fn proposed(&mut self, id: &str) -> Result<&mut Line, Error> {
         let line = self.line_mut(id)?;

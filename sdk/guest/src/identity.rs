@@ -1,12 +1,18 @@
 //! Who calls, and where.
 
 use crate::private::wit::forecourt::kernel::identity;
-pub use crate::private::wit::forecourt::kernel::identity::{Origin, Principal};
+pub use crate::private::wit::forecourt::kernel::identity::{CustomerLink, Origin, Principal};
 
 /// The one on whose behalf the call runs.
 #[must_use]
 pub fn caller() -> Principal {
     identity::caller()
+}
+
+/// The link through which the call came; none where its origin is another.
+#[must_use]
+pub fn link() -> Option<CustomerLink> {
+    identity::link()
 }
 
 /// The calling store's id; none in a call for the whole group.

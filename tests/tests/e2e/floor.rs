@@ -58,6 +58,9 @@ fn drive(client: &Client) -> Vec<Value> {
     answers.collect()
 }
 
+/// What the kernel writes in the background, which is no part of a command: collections within the keys of rows.
+const BACKGROUND: [&[u8]; 2] = [b"seals", b"last-used"];
+
 /// All rows of a data folder that nothing runs on. Times are left out of values.
 fn rows(folder: &Folder) -> BTreeMap<Bytes, (Vec<u8>, Value)> {
     let path = PathBuf::from(folder.data()).join("storage");
@@ -69,7 +72,10 @@ fn rows(folder: &Folder) -> BTreeMap<Bytes, (Vec<u8>, Value)> {
         engine.close().await.unwrap();
         rows
     });
-    rows.value.into_iter().map(|(key, value)| (key, without_times(&value))).collect()
+    let within = |key: &Bytes, name: &[u8]| key.windows(name.len()).any(|part| part == name);
+    let background = |key: &Bytes| BACKGROUND.iter().any(|name| within(key, name));
+    let rows = rows.value.into_iter().filter(|(key, _)| !background(key));
+    rows.map(|(key, value)| (key, without_times(&value))).collect()
 }
 
 /// What precedes a value's JSON, and the JSON.

@@ -7,6 +7,8 @@
     reason = "what fails in a test's own words fails the test"
 )]
 
+mod access;
+mod audit;
 mod bad_arguments;
 mod bad_input;
 mod commands;
@@ -15,11 +17,13 @@ mod deliveries;
 mod edges;
 mod floor;
 mod fuzz;
+mod grants;
 mod guarded;
 mod history;
 mod hostile;
 mod kill;
 mod kill_events;
+mod links;
 mod overload;
 mod races;
 mod repair;

@@ -38,6 +38,19 @@ impl fmt::Debug for NewUser {
     }
 }
 
+/// A service user to be made: a program that has API keys and no password.
+#[derive(Debug, Clone)]
+pub struct NewServiceUser {
+    /// Its name among the group's users.
+    pub id: UserId,
+    /// The name shown to people.
+    pub name: String,
+    /// The roles given.
+    pub roles: Vec<Assignment>,
+    /// The departments whose rows it sees.
+    pub departments: Vec<String>,
+}
+
 /// A new password for a user.
 pub struct PasswordChange<'a> {
     /// Whose.
@@ -98,6 +111,7 @@ pub(crate) fn build_user(new: NewUser, hash: &str, now: Timestamp) -> Result<Use
         id: new.id,
         roles: new.roles,
         enabled: true,
+        service: false,
         created_at: now,
     };
     Ok(UserRecord { user, password: hash.to_owned(), revision: 0 })
@@ -124,7 +138,7 @@ pub(crate) async fn put_user(
     write(auth, tx, trail, group, record).await
 }
 
-async fn write(
+pub(crate) async fn write(
     auth: &Auth,
     tx: &mut Transaction,
     trail: &mut Trail,
@@ -203,7 +217,7 @@ async fn check_chief(
     Err(AuthError::LastAdmin { scope: group.map_or_else(|| "deployment".to_owned(), GroupId::to_string), role })
 }
 
-fn scope_of(group: Option<&GroupId>) -> Option<Scope> {
+pub(crate) fn scope_of(group: Option<&GroupId>) -> Option<Scope> {
     group.cloned().map(Scope::group)
 }
 
@@ -242,6 +256,30 @@ impl Auth {
             let roles = check_roles(tx, group, &new.roles).await?;
             trail.note(text(&roles));
             let record = build_user(NewUser { roles, ..new.clone() }, &hash, now)?;
+            put_user(self, tx, trail, group, &record).await?;
+            Ok(record.user)
+        })
+    }
+
+    /// Makes a service user of `group` (none: of the deployment). Needs the right to administer there.
+    ///
+    /// # Errors
+    /// As [`Auth::create_user`].
+    pub async fn create_service_user(
+        &self,
+        acting: Acting<'_>,
+        group: Option<&GroupId>,
+        new: &NewServiceUser,
+    ) -> Result<User, AuthError> {
+        let scope = scope_of(group);
+        let what = What::administering("create-user", scope.as_ref());
+        administer!(self, acting, what, |tx, trail, now| {
+            let NewServiceUser { id, name, roles, departments } = new.clone();
+            let roles = check_roles(tx, group, &roles).await?;
+            trail.note(text(&roles));
+            let new = NewUser { id, name, password: String::new(), roles, departments };
+            let mut record = build_user(new, "", now)?;
+            record.user.service = true;
             put_user(self, tx, trail, group, &record).await?;
             Ok(record.user)
         })
@@ -287,6 +325,13 @@ impl Auth {
         let group = what.group();
         administer!(self, acting, what, |tx, trail, _now| {
             let before = load_user(tx, group, Some(user)).await?.ok_or_else(|| AuthError::unknown("user", user))?;
+            if before.user.service && matches!(change, Change::Password(..)) {
+                return Err(AuthError::rule(
+                    "user",
+                    "is a service user, which has no password",
+                    "是服务用户，没有密码",
+                ));
+            }
             let mut after = before.clone();
             change.apply(tx, group, trail, &mut after).await?;
             check_chief(tx, group, &before, &after).await?;
@@ -294,6 +339,7 @@ impl Auth {
             write(self, tx, trail, group, &after).await?;
             if change.ends_sessions() {
                 self.end_sessions(tx, group, user).await?;
+                self.drop_resets(tx, group, user).await?;
             }
             Ok(after.user)
         })
@@ -360,11 +406,8 @@ impl Auth {
         change: &PasswordChange<'_>,
     ) -> Result<(), AuthError> {
         let scope = scope_of(group);
-        let own = acting.principal.group.as_ref() == group && acting.principal.user == *change.user;
-        let what = match own {
-            true => What::belonging("set-password", scope.as_ref()),
-            false => What::administering("set-password", scope.as_ref()),
-        };
+        let what = Self::own_or_admin(acting, group, change.user, "set-password", scope.as_ref());
+        let own = what.right == crate::AdminRight::Belong;
         let checked = if own { Some(self.check_current(acting, what, change).await?) } else { None };
         let hash = self.new_hash(acting, what, change.new, change.user).await?;
         self.change_user(acting, what, change.user, Change::Password(&hash, checked.as_deref())).await.map(|_| ())
@@ -414,11 +457,7 @@ impl Auth {
         user: &UserId,
     ) -> Result<usize, AuthError> {
         let scope = scope_of(group);
-        let own = acting.principal.group.as_ref() == group && acting.principal.user == *user;
-        let what = match own {
-            true => What::belonging("revoke-sessions", scope.as_ref()),
-            false => What::administering("revoke-sessions", scope.as_ref()),
-        };
+        let what = Self::own_or_admin(acting, group, user, "revoke-sessions", scope.as_ref());
         administer!(self, acting, what, |tx, trail, _now| {
             trail.note(user.as_str());
             if load_user(tx, group, Some(user)).await?.is_none() {

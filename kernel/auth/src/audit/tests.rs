@@ -8,7 +8,7 @@ fn at(n: i64) -> Timestamp {
 }
 
 fn entry(n: i64, action: &str, scope: Option<Scope>) -> AuditEntry {
-    let actor = Actor { group: Some(huadong()), user: user(&format!("u{}", n % 3)), origin: Origin::User };
+    let actor = Actor::user(Some(huadong()), user(&format!("u{}", n % 3)));
     let outcome = match n % 3 {
         0 => Outcome::Done,
         1 => Outcome::Failed("stale".to_owned()),

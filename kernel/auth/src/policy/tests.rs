@@ -23,6 +23,8 @@ fn principal(group: Option<GroupId>, roles: Vec<(RoleName, Option<StoreId>)>) ->
         expires: forecourt_base::Timestamp::from_millis(0),
         roles,
         departments: Vec::new(),
+        api_key: None,
+        link: None,
         origin: Origin::User,
         version: Version::default(),
         revision: 0,

@@ -273,13 +273,14 @@ async fn a_password_that_changed_while_its_hash_was_computed_opens_nothing() {
     let load = async || load_user(&mut deployment.begin(Mode::ReadOnly), own.as_ref(), Some(&li)).await.unwrap();
     let checked = load().await.unwrap();
     let candidate = Candidate { group: own.clone(), record: Some(checked.clone()), group_needed: false };
-    assert!(deployment.auth.open_session(&candidate, &checked, REQUEST).await.is_ok());
+    let request = SignIn { group: own.clone(), user: "li.wei", password: PASSWORD, address: HOME, request_id: REQUEST };
+    assert!(deployment.auth.open_session(&candidate, &checked, (&request, None)).await.is_ok());
     let change = PasswordChange { user: &li, current: None, new: "another long one" };
     deployment.auth.set_password(acting(&admin), own.as_ref(), &change).await.unwrap();
-    let late = deployment.auth.open_session(&candidate, &checked, REQUEST).await;
+    let late = deployment.auth.open_session(&candidate, &checked, (&request, None)).await;
     assert!(matches!(late, Err(AuthError::BadCredentials)));
     let checked = load().await.unwrap();
     deployment.auth.disable_user(acting(&admin), own.as_ref(), &li).await.unwrap();
-    let late = deployment.auth.open_session(&candidate, &checked, REQUEST).await;
+    let late = deployment.auth.open_session(&candidate, &checked, (&request, None)).await;
     assert!(matches!(late, Err(AuthError::BadCredentials)));
 }

@@ -6,11 +6,16 @@ use serde_json::{Value, json};
 
 use crate::arguments::{StoreAddArguments, StoreCommand, UserAddArguments, UserCommand};
 use crate::client::Client;
+use crate::commands::sessions;
 use crate::failure::Failure;
 
 pub(crate) fn user(command: &UserCommand, out: &mut dyn Write) -> Result<(), Failure> {
     match command {
         UserCommand::Add(arguments) => add_user(arguments, out),
+        UserCommand::Sessions(arguments) => sessions::list(arguments, out),
+        UserCommand::EndSessions(arguments) => sessions::end(arguments, out),
+        UserCommand::ResetPassword(arguments) => sessions::reset_password(arguments, out),
+        UserCommand::NewPassword(arguments) => sessions::new_password(arguments, out),
     }
 }
 
@@ -24,12 +29,13 @@ fn add_user(arguments: &UserAddArguments, out: &mut dyn Write) -> Result<(), Fai
     let client = Client::signed_in(&arguments.connection)?;
     let group = client.group(arguments.group.group.as_ref())?;
     let user = arguments.user.as_str();
-    let password = arguments.password.new_for(user)?;
+    let password = if arguments.service { None } else { Some(arguments.password.new_for(user)?) };
     let role = |(role, store): &(_, Option<_>)| json!({"role": role, "store": store});
     let body = json!({
         "id": user,
         "name": arguments.name.as_deref().unwrap_or(user),
         "password": password,
+        "service": arguments.service,
         "roles": arguments.roles.iter().map(role).collect::<Vec<Value>>(),
         "departments": arguments.departments,
     });

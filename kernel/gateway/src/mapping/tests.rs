@@ -49,7 +49,10 @@ fn of_auth() -> Vec<(AuthError, &'static str)> {
         (AuthError::Exists { what: "store", id }, "already-exists"),
         (AuthError::LastAdmin { scope: "demo".to_owned(), role: "group-admin" }, "last-admin"),
         (AuthError::ReservedRole { role: role.clone() }, "reserved-role"),
-        (AuthError::FixedRole { role }, "fixed-role"),
+        (AuthError::FixedRole { role: role.clone() }, "fixed-role"),
+        (AuthError::BuiltInRole { role: role.clone() }, "built-in-role"),
+        (AuthError::RoleHeld { role, user: forecourt_base::UserId::new("li").unwrap() }, "role-held"),
+        (AuthError::TokenRefused, "token-refused"),
         (AuthError::Corrupt { what: "user" }, "internal"),
         (AuthError::Storage(StorageError::Full), "full"),
     ]
@@ -133,7 +136,8 @@ fn problems<E: Into<Problem>>(cases: Vec<(E, &'static str)>) -> Vec<(Problem, &'
 }
 
 /// Problems that no crate below knows of. Tests of this crate reach each of them.
-const OF_THE_GATEWAY: [&str; 11] = [
+const OF_THE_GATEWAY: [&str; 12] = [
+    "link-refused",
     "not-http",
     "address-too-long",
     "head-too-large",

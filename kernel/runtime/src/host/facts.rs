@@ -29,6 +29,15 @@ impl identity::Host for CallState {
         })
     }
 
+    async fn link(&mut self) -> wasmtime::Result<Option<identity::CustomerLink>> {
+        let link = self.enter("identity")?.origin.principal.link.as_deref();
+        Ok(link.map(|link| identity::CustomerLink {
+            id: link.id.clone(),
+            customer: link.customer.clone(),
+            record: link.record.clone(),
+        }))
+    }
+
     async fn store(&mut self) -> wasmtime::Result<Option<String>> {
         Ok(self.enter("identity")?.origin.scope.store.as_ref().map(ToString::to_string))
     }

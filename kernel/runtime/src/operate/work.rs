@@ -19,7 +19,7 @@ use crate::KernelError;
 use crate::kernel::Kernel;
 
 /// One unit of work. It may run several times, so it does nothing but through its transaction.
-pub(super) trait Work: Sync {
+pub(crate) trait Work: Sync {
     type Output: Send;
 
     fn run(

@@ -257,6 +257,13 @@ impl<'a> Reader<'a> {
                 self.problems.add(Code::Roles, whole);
             }
         }
+        for (key, request) in &schema.manifest.links {
+            if let Err(what) = schema.link_parameter(key, request) {
+                let whole = what
+                    .around(|en| format!("key `links.\"{key}\"`: {en}"), |zh| format!("键 `links.\"{key}\"`：{zh}"));
+                self.problems.add(Code::Roles, whole);
+            }
+        }
     }
 
     fn labels(&mut self, labels: Option<&[u8]>) -> Labels {

@@ -1,6 +1,6 @@
 //! Identifiers and free text.
 
-use forecourt_base::{PluginName, UserId};
+use forecourt_base::UserId;
 
 use crate::rule::Rule;
 
@@ -35,11 +35,7 @@ fn when(good: bool, rule: Rule) -> Result<(), Rule> {
 }
 
 pub(super) fn check_user(text: &str) -> Result<(), Rule> {
-    let good = match text.strip_prefix("plugin:") {
-        Some(plugin) => PluginName::new(plugin).is_ok(),
-        None => UserId::new(text).is_ok(),
-    };
-    when(good, USER)
+    when(UserId::principal(text).is_ok(), USER)
 }
 
 pub(super) fn check_record(text: &str) -> Result<(), Rule> {

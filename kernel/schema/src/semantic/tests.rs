@@ -220,7 +220,14 @@ fn ids_and_texts_are_bounded() {
     assert_eq!(Semantic::FileRef.normalise(&file.to_uppercase()).unwrap().value, file);
     run(
         Semantic::UserId,
-        &[("li.wei", Good), ("plugin:repair", Good), ("Li Wei", Bad("user-id")), ("plugin:", Bad("user-id"))],
+        &[
+            ("li.wei", Good),
+            ("plugin:repair", Good),
+            ("link:0123456789abcdef", Good),
+            ("link:x", Bad("user-id")),
+            ("Li Wei", Bad("user-id")),
+            ("plugin:", Bad("user-id")),
+        ],
     );
     run(Semantic::CustomerId, &[("c-1", Good), ("", Bad("record-id")), ("a/b", Bad("record-id"))]);
     run(Semantic::PageToken, &[("AAEC", Good), ("a b", Bad("page-token"))]);

@@ -40,6 +40,18 @@ fn an_approved_line_carries_its_evidence_and_amount() {
 }
 
 #[test]
+fn a_link_proves_what_came_through_it_and_nothing_else() {
+    let through = decision(&["1"], &["2"]).through(Some("0123456789abcdef")).unwrap();
+    assert_eq!((through.method, through.evidence.as_str()), (ApprovalMethod::Link, "link:0123456789abcdef"));
+    let claimed = Decision { method: ApprovalMethod::Link, ..decision(&["1"], &["2"]) };
+    assert_eq!(claimed.through(None).unwrap_err(), ("method", "not-by-link").into());
+    assert_eq!(decision(&["1"], &["2"]).through(None).unwrap().evidence, "call 17");
+    let claimed = Refusal { method: ApprovalMethod::Link, ..refusal() };
+    assert!(claimed.through(None).is_err());
+    assert_eq!(refusal().through(Some("a")).unwrap().evidence, "link:a");
+}
+
+#[test]
 fn every_guard_of_row_5_refuses() {
     let refused = |decision: Decision| order().decide(&decision, &sample::stamp()).unwrap_err();
     assert_eq!(refused(decision(&["1"], &[])), Error::LinesUndecided(vec!["2".into()]));

@@ -24,9 +24,18 @@ impl From<Paged<Order>> for Page {
     }
 }
 
+/// The order, which through a link is that of the link's customer.
+fn known(order: &str) -> Result<Order, Error> {
+    let order = ORDERS.get(order)?.ok_or(Error::NotFound)?;
+    match identity::link() {
+        Some(link) if link.customer != order.customer => Err(Error::NotFound),
+        _ => Ok(order),
+    }
+}
+
 /// The order, taken through `command`.
 fn opened(order: &str, expected_version: u64, command: &str) -> Result<(Order, Stamp), Error> {
-    let mut order = ORDERS.get(order)?.ok_or(Error::NotFound)?;
+    let mut order = known(order)?;
     let stamp = stamp();
     order.advance(expected_version, command, &stamp)?;
     Ok((order, stamp))
@@ -68,7 +77,7 @@ fn publish_decision(order: &Order, decision: &Decision, approved: Vec<String>) -
 
 impl Guest for Repair {
     fn get_order(order: String) -> Result<OrderView, Error> {
-        let order = ORDERS.get(&order)?.ok_or(Error::NotFound)?;
+        let order = known(&order)?;
         let (totals, open) = (order.totals(), order.open_to(&identity::caller().id));
         Ok(OrderView { order, totals, open })
     }
@@ -201,6 +210,7 @@ impl Guest for Repair {
 
     fn approve(order: String, expected_version: u64, decision: Decision) -> Result<OrderSummary, Error> {
         let (mut order, stamp) = opened(&order, expected_version, "approve")?;
+        let decision = decision.through(identity::link().map(|link| link.id).as_deref())?;
         let approved = order.decide(&decision, &stamp)?;
         supply::reserve_approved(&mut order, &approved, decision.if_short)?;
         publish_decision(&order, &decision, approved)?;
@@ -209,6 +219,7 @@ impl Guest for Repair {
 
     fn decline(order: String, expected_version: u64, refusal: Refusal) -> Result<OrderSummary, Error> {
         let (mut order, stamp) = opened(&order, expected_version, "decline")?;
+        let refusal = refusal.through(identity::link().map(|link| link.id).as_deref())?;
         order.decline_all(&refusal, &stamp)?;
         order.enter(OrderState::ReadyToReturn, &stamp);
         let (id, number) = (order.id.clone(), order.number.clone());

@@ -58,6 +58,10 @@ impl Guest for Probe {
         Ok((gapped, (0..count).map(|_| ids::gapless(&series)).collect()))
     }
 
+    fn check_power() -> Result<bool, Error> {
+        Ok(identity::may("probe.shout"))
+    }
+
     fn get_area(width_in_m: u32, height_in_m: Option<u32>) -> Result<u64, Error> {
         Ok(u64::from(width_in_m) * u64::from(height_in_m.unwrap_or(width_in_m)))
     }

@@ -98,3 +98,33 @@ async fn an_unchanged_policy_is_compiled_once() {
     assert!(unknown.store(&store("bj01")).is_none());
     assert_eq!(deployment.auth.policies.read().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_role_is_shown_with_who_holds_it_and_deleted_when_nobody_does() {
+    let deployment = Deployment::begun().await;
+    let admin = deployment.principal("admin").await;
+    let (auth, group, valet) = (&deployment.auth, huadong(), role("valet"));
+    auth.create_role(acting(&admin), &group, &valet, &Names::new()).await.unwrap();
+    deployment.person("li.wei", "valet@bj01 tech@sh01").await;
+    deployment.person("wang.fang", "tech@bj01").await;
+    assert_eq!(auth.role(acting(&admin), &group, &valet).await.unwrap().name, valet);
+    let page = PageRequest { after: None, limit: Some(2) };
+    let first = auth.role_holders(acting(&admin), &group, &valet, &page).await.unwrap();
+    let ids = |page: &Page<crate::User>| page.items.iter().map(|user| user.id.to_string()).collect::<Vec<_>>();
+    assert_eq!(ids(&first), ["li.wei"]);
+    let rest = PageRequest { after: first.next, limit: None };
+    assert!(ids(&auth.role_holders(acting(&admin), &group, &valet, &rest).await.unwrap()).is_empty());
+    let held = auth.delete_role(acting(&admin), &group, &valet).await;
+    assert!(matches!(held, Err(AuthError::RoleHeld { user, .. }) if user.as_str() == "li.wei"));
+    auth.assign_roles(acting(&admin), Some(&group), &user("li.wei"), &given("tech@sh01"), &[]).await.unwrap();
+    auth.delete_role(acting(&admin), &group, &valet).await.unwrap();
+    for gone in [
+        auth.role(acting(&admin), &group, &valet).await.map(drop),
+        auth.role_holders(acting(&admin), &group, &valet, &page).await.map(drop),
+        auth.delete_role(acting(&admin), &group, &valet).await,
+    ] {
+        assert!(matches!(gone, Err(AuthError::Unknown { what: "role", .. })), "{gone:?}");
+    }
+    let built_in = auth.delete_role(acting(&admin), &group, &role("tech")).await;
+    assert!(matches!(built_in, Err(AuthError::BuiltInRole { .. })));
+}
