@@ -24,6 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let watched = [
         "Cargo.toml",
         "Cargo.lock",
+        "archive",
         "desk",
         "echo",
         "harm",

@@ -101,6 +101,15 @@ impl RoleGrants {
         interface.operations.entry(operation.clone()).or_default().add(kinds);
     }
 
+    fn allows_some_command(&self) -> bool {
+        let commands = |kinds: Kinds| kinds.meets(Kinds::COMMANDS);
+        let within = |interface: &InterfaceGrants| {
+            commands(interface.whole) || interface.operations.values().any(|kinds| commands(*kinds))
+        };
+        let of_area = |area: &AreaGrants| commands(area.whole) || area.interfaces.values().any(within);
+        commands(self.whole) || self.areas.values().any(of_area)
+    }
+
     fn allows(&self, path: &OperationPath, kind: Kinds) -> bool {
         if self.whole.meets(kind) {
             return true;
@@ -173,6 +182,18 @@ impl Policy {
         }
     }
 
+    /// Whether `principal` may upload files to `scope`: whoever may run some command there. In a group as a whole, whoever may do so in any of its stores.
+    #[must_use]
+    pub fn may_upload(&self, principal: &Principal, scope: &Scope) -> Decision {
+        self.check_anywhere(principal, scope, RoleGrants::allows_some_command)
+    }
+
+    /// Whether `principal` may download the files of `scope`: whoever has a role there. Of a group as a whole, whoever has one in any of its stores.
+    #[must_use]
+    pub fn may_download(&self, principal: &Principal, scope: &Scope) -> Decision {
+        self.check_anywhere(principal, scope, |_| true)
+    }
+
     /// The principal's roles that hold in `scope`, each once. None in another group.
     pub fn roles_in<'p>(&self, principal: &'p Principal, scope: &Scope) -> Vec<&'p RoleName> {
         if !self.same_group(principal, scope) {
@@ -187,6 +208,15 @@ impl Policy {
 
     fn same_group(&self, principal: &Principal, scope: &Scope) -> bool {
         scope.group == self.group && principal.group.as_ref() == Some(&self.group)
+    }
+
+    /// As [`Policy::check`]; a role in one store counts for the group as a whole.
+    fn check_anywhere(&self, principal: &Principal, scope: &Scope, grants: impl Fn(&RoleGrants) -> bool) -> Decision {
+        if scope.store.is_some() || !self.same_group(principal, scope) || principal.roles.is_empty() {
+            return self.check(principal, scope, grants);
+        }
+        let allowed = principal.roles.iter().any(|(role, _)| self.roles.get(role).is_some_and(&grants));
+        if allowed { Decision::Allow } else { Decision::Deny(DenyReason::NoGrant) }
     }
 
     fn check(&self, principal: &Principal, scope: &Scope, grants: impl Fn(&RoleGrants) -> bool) -> Decision {

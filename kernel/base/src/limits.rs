@@ -239,6 +239,32 @@ limits! {
     SERIES_HELD: usize = 10_000;
     /// number series that one call tree may draw from
     TREE_SERIES: usize = 16;
+    /// one uploaded file
+    FILE_BYTES: usize = 100 * MIB;
+    /// what a smaller file counts as against its store's quota
+    FILE_COUNTED_BYTES_MIN: usize = 4 * KIB;
+    /// files of one store, or of a group as a whole, where the configuration says nothing else
+    STORE_FILES_BYTES: usize = 50 * 1_024 * MIB;
+    /// what is read or written of a file at once
+    FILE_PIECE_BYTES: usize = 256 * KIB;
+    /// room on the disk that uploads leave free, so that they do not stop commits
+    FILE_DISK_RESERVE_BYTES: usize = 128 * MIB;
+    /// uploads at once
+    FILE_UPLOADS: usize = 32;
+    /// uploads of one user at once
+    FILE_UPLOADS_PER_USER: usize = 4;
+    /// time for one upload
+    FILE_UPLOAD_MS: u64 = 900_000;
+    /// downloads at once
+    FILE_DOWNLOADS: usize = 128;
+    /// downloads of one user at once
+    FILE_DOWNLOADS_PER_USER: usize = 16;
+    /// time for which a client may take nothing of a download
+    FILE_STALL_MS: u64 = 30_000;
+    /// files that one record may name
+    RECORD_FILES: usize = 100;
+    /// hours for which a file is kept that no record names
+    FILE_KEPT_H: u64 = 24;
     /// time for running calls to end after a stop was asked for
     DRAIN_MS: u64 = 10_000;
 }
@@ -279,6 +305,10 @@ const _: () = {
     assert!(DENIALS_OF_ONE < DENIALS_HELD && LINK_CALLS_ADDRESS < LINK_CALLS);
     // A seal is one value that is not split: a key, a digest and what JSON adds for each line.
     assert!(SEAL_LINES * 100 + 512 <= STORAGE_CHUNK_BYTES);
+    assert!(FILE_BYTES <= STORE_FILES_BYTES && FILE_PIECE_BYTES < FILE_BYTES);
+    assert!(DISK_RESERVE_BYTES < FILE_DISK_RESERVE_BYTES && RECORD_FILES < TREE_WRITES);
+    assert!(FILE_UPLOADS_PER_USER < FILE_UPLOADS && FILE_DOWNLOADS_PER_USER < FILE_DOWNLOADS);
+    assert!(FILE_UPLOADS + FILE_DOWNLOADS < CONNECTIONS && REQUEST_READ_MS < FILE_UPLOAD_MS);
 };
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
 //! The command line. Help texts are part of the interface: a test holds them.
 
+mod files;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use forecourt_base::{Area, GroupId, PluginName, RoleName, StoreId, UserId};
+
+pub(crate) use files::{FileCommand, FileGetArguments, FilePutArguments};
 
 use crate::client::Connection;
 use crate::config::ServeFlags;
@@ -97,6 +101,11 @@ pub(crate) enum Command {
     Audit {
         #[command(subcommand)]
         command: AuditCommand,
+    },
+    /// Files that records name: upload and download
+    File {
+        #[command(subcommand)]
+        command: FileCommand,
     },
     /// Look through a stopped data folder: every checksum, the index against the log, records against their indexes
     Verify(VerifyArguments),

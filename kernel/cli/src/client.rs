@@ -116,14 +116,7 @@ impl Client {
         body: Body,
         headers: &[(&str, &str)],
     ) -> Result<Reply, Failure> {
-        let mut request = http::Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.url))
-            .header("accept", "application/json, application/problem+json")
-            .header("accept-language", self.language);
-        if let Some(token) = &self.token {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
+        let mut request = self.request(method, path).header("accept", "application/json, application/problem+json");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -154,6 +147,35 @@ impl Client {
         };
         io::copy(&mut answer.body_mut().as_reader(), to).map_err(broken)?;
         Ok(())
+    }
+
+    /// Sends a file as it is read.
+    pub(crate) fn upload(&self, path: &str, file: &std::fs::File) -> Result<Reply, Failure> {
+        let request = self.request("PUT", path).header("content-type", "application/octet-stream");
+        let answer = self.run(request.body(file))?;
+        self.read(answer)
+    }
+
+    /// What is downloaded, to be read to its end.
+    pub(crate) fn download(&self, path: &str) -> Result<impl std::io::Read + 'static, Failure> {
+        let answer = self.run(self.request("GET", path).body(()))?;
+        if answer.status().is_success() {
+            return Ok(answer.into_body().into_reader());
+        }
+        let status = answer.status();
+        self.read(answer)?;
+        Err(Failure::new(Exit::Unreachable, format!("{} answered {status} to a download", self.url)))
+    }
+
+    fn request(&self, method: &str, path: &str) -> http::request::Builder {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("accept-language", self.language);
+        match &self.token {
+            Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        }
     }
 
     fn run(

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod call;
 pub(crate) mod deliveries;
+pub(crate) mod files;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod links;
@@ -15,6 +16,7 @@ pub(crate) mod sign_in;
 
 use std::io::Read;
 
+use forecourt_base::{GroupId, StoreId};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -36,6 +38,14 @@ fn json_argument(argument: &str) -> Result<Value, Failure> {
     serde_json::from_str(&text).map_err(|error| Failure::usage(format!("that is no JSON: {error}")))
 }
 
+/// The part of the path that says where.
+fn place(text: &str) -> Result<String, Failure> {
+    Ok(match text.strip_prefix('@') {
+        Some(group) => format!("groups/{}", GroupId::new(group)?),
+        None => format!("stores/{}", StoreId::new(text)?),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,5 +59,12 @@ mod tests {
         assert_eq!(json_argument(&format!("@{}", path.display())).unwrap(), serde_json::json!({"b": 2}));
         assert!(json_argument("@/nowhere").unwrap_err().to_string().starts_with("`/nowhere` was not read"));
         assert!(json_argument("{a}").unwrap_err().to_string().starts_with("that is no JSON"));
+    }
+
+    #[test]
+    fn a_place_is_a_store_or_a_group() {
+        assert_eq!(place("bj01").unwrap(), "stores/bj01");
+        assert_eq!(place("@demo").unwrap(), "groups/demo");
+        assert!(place("BJ01").is_err() && place("@").is_err());
     }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use forecourt_base::limits;
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -56,6 +57,9 @@ pub(crate) struct ServeFlags {
     /// An origin such as https://kernel.example whose pages may use cookies, beside the kernel's own; may be repeated
     #[arg(long = "origin", value_name = "ORIGIN")]
     pub(crate) origins: Vec<String>,
+    /// Mebibytes of files that each store, and each group as a whole, may have [default: 51200]
+    #[arg(long, value_name = "MIB")]
+    pub(crate) file_quota_mib: Option<u64>,
     /// What to log: a level, and levels by target [default: info]
     #[arg(long, value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -78,6 +82,7 @@ struct Layer {
     public_metrics: Option<bool>,
     secure: Option<bool>,
     origins: Option<Vec<String>>,
+    file_quota_mib: Option<u64>,
     log: Option<String>,
     log_format: Option<LogFormat>,
 }
@@ -95,6 +100,7 @@ pub(crate) struct Settings {
     pub(crate) public_metrics: bool,
     pub(crate) secure: bool,
     pub(crate) origins: Vec<String>,
+    pub(crate) file_quota_bytes: u64,
     pub(crate) log: String,
     pub(crate) log_format: Option<LogFormat>,
 }
@@ -119,6 +125,7 @@ impl Layer {
             public_metrics: flags.public_metrics.then_some(true),
             secure: flags.secure.then_some(true),
             origins: (!flags.origins.is_empty()).then(|| flags.origins.clone()),
+            file_quota_mib: flags.file_quota_mib,
             log: flags.log.clone(),
             log_format: flags.log_format,
         }
@@ -140,7 +147,12 @@ impl Layer {
                 return Err(Failure::usage(format!("FORECOURT_LOG_FORMAT is `{other}`: it must be human or json")));
             }
         };
+        let file_quota_mib = value("FORECOURT_FILE_QUOTA_MIB").map(|text| {
+            text.parse()
+                .map_err(|_| Failure::usage(format!("FORECOURT_FILE_QUOTA_MIB is `{text}`: it must be a number")))
+        });
         Ok(Self {
+            file_quota_mib: file_quota_mib.transpose()?,
             data: value("FORECOURT_DATA").map(PathBuf::from),
             listen: value("FORECOURT_LISTEN"),
             demo: switch("FORECOURT_DEMO")?,
@@ -180,6 +192,7 @@ impl Layer {
             public_metrics: self.public_metrics.or(below.public_metrics),
             secure: self.secure.or(below.secure),
             origins: self.origins.or(below.origins),
+            file_quota_mib: self.file_quota_mib.or(below.file_quota_mib),
             log: self.log.or(below.log),
             log_format: self.log_format.or(below.log_format),
         }
@@ -208,6 +221,9 @@ impl Layer {
             public_metrics: self.public_metrics.unwrap_or(false),
             secure: self.secure.unwrap_or(false),
             origins: self.origins.unwrap_or_default(),
+            file_quota_bytes: self
+                .file_quota_mib
+                .map_or(limits::STORE_FILES_BYTES as u64, |mib| mib.saturating_mul(1 << 20)),
             log: self.log.unwrap_or_else(|| LOG.to_owned()),
             log_format: self.log_format,
         })

@@ -81,5 +81,6 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), Failure> {
         Command::DeadLetters { command } => commands::deliveries::dead_letters(&command, out),
         Command::Call(arguments) => commands::call::run(&arguments, out),
         Command::Audit { command } => commands::audit::run(&command, out),
+        Command::File { command } => commands::files::run(&command, out),
     }
 }

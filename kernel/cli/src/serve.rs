@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use forecourt_base::{OsRandom, SystemClock};
 use forecourt_gateway::GatewayOptions;
-use forecourt_runtime::{Compiler, Kernel, KernelOptions};
-use forecourt_storage::{Bytes, Engine, MemoryEngine};
+use forecourt_runtime::{Compiler, FilesOptions, Kernel, KernelOptions};
+use forecourt_storage::{Blobs, Bytes, Engine, MemoryEngine};
 use tokio::net::TcpListener;
 
 use crate::config::{ServeFlags, Settings};
@@ -85,7 +85,9 @@ async fn start(settings: &Settings, out: &mut dyn Write) -> Result<Arc<Kernel>, 
         Some(folder) => return Err(folder.not_begun()),
         None => MemoryEngine::new(),
     };
-    let kernel = kernel(storage, folder.as_ref().map(DataFolder::artefacts), progress).await?;
+    let blobs = Arc::new(folder.as_ref().map_or_else(Blobs::temporary, DataFolder::blobs)?);
+    let files = FilesOptions { quota_bytes: settings.file_quota_bytes, ..FilesOptions::new(blobs) };
+    let kernel = kernel(storage, folder.as_ref().map(DataFolder::artefacts), files, progress).await?;
     let components: Vec<Bytes> =
         forecourt_bundle::PLUGINS.iter().map(|plugin| Bytes::from_static(plugin.bytes)).collect();
     if settings.demo {
@@ -109,12 +111,13 @@ async fn start(settings: &Settings, out: &mut dyn Write) -> Result<Arc<Kernel>, 
 async fn kernel(
     storage: Arc<dyn Engine>,
     artefacts: Option<PathBuf>,
+    files: FilesOptions,
     progress: Progress,
 ) -> Result<Arc<Kernel>, Failure> {
     let compiler = Compiler::Child { exe: own_program()?, arguments: vec!["compile-component".to_owned()] };
     let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom));
     let step = progress.begin("loading enabled plugins");
-    let kernel = Kernel::open(KernelOptions { storage, clock, random, artefacts, compiler }).await?;
+    let kernel = Kernel::open(KernelOptions { storage, clock, random, artefacts, compiler, files }).await?;
     step.done();
     Ok(kernel)
 }

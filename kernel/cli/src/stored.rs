@@ -62,17 +62,22 @@ fn verify_meaning(arguments: &VerifyArguments, progress: Progress, out: &mut dyn
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let verified = runtime.block_on(async {
         let engine = DataFolder::new(&arguments.data).open(progress).await?;
-        let step = progress.begin("reading records, audit rows and events");
+        let step = progress.begin("reading records, audit rows, events and files");
+        let blobs = Arc::new(DataFolder::new(&arguments.data).blobs()?);
         let verifier = Verifier::new(Arc::clone(&engine), Arc::new(SystemClock), Arc::new(OsRandom));
-        let verifier = verifier.map_err(anyhow::Error::from)?.against(heads);
+        let verifier = verifier.map_err(anyhow::Error::from)?.against(heads).with_files(blobs);
         let verified = verifier.run(&|_| {}).await.map_err(anyhow::Error::from)?;
         step.done();
         engine.close().await?;
         Ok::<_, Failure>(verified)
     })?;
     let (records, audit_rows, events) = (verified.records, verified.audit_rows, verified.events);
-    writeln!(out, "content: {records} records of plugins, {audit_rows} audit rows, {events} events")?;
+    let files = verified.files;
+    writeln!(out, "content: {records} records of plugins, {audit_rows} audit rows, {events} events, {files} files")?;
     writeln!(out, "audit trails: {} lines as they were sealed", verified.sealed_rows)?;
+    for note in &verified.notes {
+        writeln!(out, "note: {note}")?;
+    }
     for finding in &verified.findings {
         writeln!(out, "wrong: {} `{}`: {}", finding.place, finding.key, finding.problem)?;
     }

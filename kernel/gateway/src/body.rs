@@ -85,7 +85,7 @@ fn in_utf8(headers: &HeaderMap) -> bool {
 }
 
 /// Bodies come as they are: what is packed is not unpacked here, for a small body could become any size.
-fn plain(headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn plain(headers: &HeaderMap) -> Result<(), Problem> {
     let packed =
         headers.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
     if packed {

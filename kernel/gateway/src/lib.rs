@@ -24,6 +24,7 @@ mod credentials;
 mod deliveries;
 mod explained;
 mod fields;
+mod files;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 mod health;

@@ -6,7 +6,7 @@ use forecourt_auth::{AuthError, DenyReason};
 use forecourt_base::Bilingual;
 use forecourt_bus::BusError;
 use forecourt_registry::{Importer, Need, RegistryError};
-use forecourt_runtime::{CallError, KernelError};
+use forecourt_runtime::{CallError, FileError, KernelError};
 use forecourt_schema::{FieldError, Rule, SchemaError};
 use forecourt_storage::StorageError;
 
@@ -163,7 +163,23 @@ impl From<KernelError> for Problem {
             KernelError::Events(BusError::BadCursor) => {
                 Self::field(invalid("after", Bilingual::fixed("is not the cursor of an event", "不是事件的游标")))
             }
+            KernelError::Files(error) => error.into(),
             other @ KernelError::Io { .. } => Self::internal(&other),
+        }
+    }
+}
+
+impl From<FileError> for Problem {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::TooLarge { bytes_max } => Self::new(&table::BODY_TOO_LARGE).word("max", bytes_max),
+            FileError::Quota { quota_bytes, used_bytes } => {
+                Self::new(&table::FILE_QUOTA).word("quota", quota_bytes).word("used", used_bytes)
+            }
+            FileError::OtherContent { found } => Self::new(&table::OTHER_CONTENT).word("found", found),
+            FileError::Unknown(id) => {
+                Self::new(&table::UNKNOWN_RESOURCE).told("what", table::resource("file")).word("id", id)
+            }
         }
     }
 }

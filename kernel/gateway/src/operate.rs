@@ -34,6 +34,10 @@ pub(crate) struct PlacePath {
 }
 
 impl PlacePath {
+    pub(crate) fn new(group: Option<GroupId>, store: Option<StoreId>) -> Self {
+        Self { group, store, area: None, plugin: None, id: None }
+    }
+
     pub(crate) async fn scope(
         &self,
         app: &App,

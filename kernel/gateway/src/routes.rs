@@ -12,7 +12,7 @@ use forecourt_runtime::Kernel;
 use crate::app::{App, GatewayOptions};
 use crate::outer::{method_not_allowed, outer, unknown_path};
 use crate::{
-    account, audit, call, chain, deliveries, health, links, members, operate, organisation, own, problem, roles,
+    account, audit, call, chain, deliveries, files, health, links, members, operate, organisation, own, problem, roles,
 };
 
 /// The whole API over `kernel`. Each request should carry its [`Peer`](crate::Peer) among its extensions, as [`serve`](crate::serve) adds it.
@@ -82,6 +82,8 @@ fn table() -> Vec<Route> {
         route("/v1/stores/{store}/links/{link}", [delete(links::revoke)]),
         route("/l/{token}/{area}/{interface}/{operation}", [post(links::call)]),
     ]);
+    table.extend(files("/v1/stores/{store}"));
+    table.extend(files("/v1/groups/{group}"));
     let operation = "{area}/{interface}/{operation}";
     let in_store = [get(call::store_get), post(call::store_post)];
     table.push(route(&format!("/v1/stores/{{store}}/{operation}"), in_store));
@@ -153,4 +155,10 @@ fn places(prefix: &str) -> [Route; 11] {
         route(&path("/dead-letters/{id}"), [get(deliveries::letter), delete(deliveries::drop_letter)]),
         route(&path("/dead-letters/{id}/redrive"), [post(deliveries::redrive)]),
     ]
+}
+
+/// Files of a store, or of a group as a whole.
+fn files(prefix: &str) -> [Route; 2] {
+    let path = |rest: &str| format!("{prefix}/files{rest}");
+    [route(&path(""), [post(files::add)]), route(&path("/{sha256}"), [get(files::get), put(files::put)])]
 }

@@ -54,6 +54,10 @@ problems! {
         en: "Fields are wrong", "`errors` names each wrong field by its JSON pointer and the rule that it breaks";
         zh: "字段有误", "`errors` 以 JSON 指针列出每个有误的字段及其违反的规则";
     }
+    OTHER_CONTENT "other-content" 400 {
+        en: "The content is another", "what came hashes to `{found}`: send what the address names, or let the kernel name it by POST";
+        zh: "内容不符", "收到的内容的哈希为 `{found}`：请发送地址所指的内容，或用 POST 由系统命名";
+    }
     INVALID_IDEMPOTENCY_KEY "invalid-idempotency-key" 400 {
         en: "The idempotency key is none", "`Idempotency-Key` has 1 to {max} visible ASCII characters";
         zh: "幂等键无效", "`Idempotency-Key` 须为 1 至 {max} 个可见 ASCII 字符";
@@ -214,6 +218,10 @@ problems! {
         en: "Another content type is needed", "send the body as `{expected}`";
         zh: "内容类型不支持", "请以 `{expected}` 发送请求正文";
     }
+    RANGE_BEYOND "range-beyond" 416 {
+        en: "The file has no such part", "the file has {bytes} bytes";
+        zh: "请求的范围超出文件", "文件共 {bytes} 字节";
+    }
     OPERATION_REFUSED "operation-refused" 422 {
         en: "The operation refused", "the operation answered `{case}`: see `error`";
         zh: "操作被拒绝", "该操作返回 `{case}`：见 `error`";
@@ -229,6 +237,10 @@ problems! {
     NOT_ENABLED "not-enabled" 424 {
         en: "A needed area is not enabled", "the operation needs an area that is not enabled here: {interface}";
         zh: "所依赖的业务域未启用", "该操作依赖的业务域在此处未启用：{interface}";
+    }
+    FILE_QUOTA "file-quota" 429 {
+        en: "There is no room for more files", "the files here may have {quota} bytes and have {used}: what no record names goes after a day";
+        zh: "文件空间不足", "此处文件最多 {quota} 字节，已用 {used} 字节：没有记录引用的文件一天后清除";
     }
     THROTTLED "throttled" 429 {
         en: "Too many failures", "try again in {seconds} seconds";
@@ -299,6 +311,7 @@ pub(crate) fn resource(what: &'static str) -> Text {
         "dead letter" => "死信",
         "subscription" => "订阅",
         "parked key" => "暂停的键",
+        "file" => "文件",
         _ => "系统",
     };
     Text { en: what, zh }

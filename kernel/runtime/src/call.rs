@@ -10,7 +10,7 @@ use std::time::Duration;
 use forecourt_auth::audit::{AuditEntry, Outcome};
 use forecourt_auth::{AuthError, Decision, DenyReason, Principal};
 use forecourt_base::{OperationPath, Scope};
-use forecourt_schema::{OperationKind, Type, Warning};
+use forecourt_schema::{FileRef, OperationKind, Type, Warning, file_refs};
 use forecourt_storage::{Mode, StorageError, Transaction, backoff_ms};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -22,6 +22,7 @@ use crate::budget::{Bounds, Budget};
 use crate::detached::Detached;
 use crate::error::Abort;
 use crate::error::CallError;
+use crate::files::unknown_of;
 use crate::idempotency::{self, Kept};
 use crate::invoke::{Target, invoke};
 use crate::json;
@@ -157,6 +158,8 @@ struct Prepared {
     warnings: Vec<Warning>,
     /// Where the answer is kept, when the caller gave a key.
     kept: Option<Kept>,
+    /// The files that a command's arguments name.
+    files: Vec<FileRef>,
 }
 
 /// What one attempt came to.
@@ -309,11 +312,17 @@ impl Root {
                 return Err(CallError::Full("STORE_PLUGIN_CALLS"));
             }
         };
-        let Prepared { params, warnings, kept } = self.prepare(&export)?;
+        let Prepared { params, warnings, kept, files } = self.prepare(&export)?;
         if let Some(kept) = &kept
             && let Some(answer) = kept.find(&mut transaction, self.origin.started).await?
         {
             return Ok(Attempt::Done(answer));
+        }
+        if !files.is_empty() {
+            let fields = unknown_of(&mut transaction, scope, files).await?;
+            if !fields.is_empty() {
+                return Err(CallError::Malformed { fields });
+            }
         }
         let ground = Ground { generation, policy };
         let target = Target { module, loaded, export };
@@ -342,7 +351,7 @@ impl Root {
         let arguments = match &self.arguments {
             Arguments::Json(arguments) => arguments.clone(),
             Arguments::Values(params) => {
-                return Ok(Prepared { params: params.clone(), warnings: Vec::new(), kept: None });
+                return Ok(Prepared { params: params.clone(), warnings: Vec::new(), kept: None, files: Vec::new() });
             }
         };
         let (arguments, warnings) =
@@ -352,7 +361,11 @@ impl Root {
             Some(key) if self.command => Some(Kept::new(&self.call, key, &arguments)?),
             _ => None,
         };
-        Ok(Prepared { params: parameters(&export.parameters, &arguments)?, warnings, kept })
+        let files = match self.command && export.names_files {
+            true => file_refs(&export.parameters, &arguments),
+            false => Vec::new(),
+        };
+        Ok(Prepared { params: parameters(&export.parameters, &arguments)?, warnings, kept, files })
     }
 
     /// Runs the operation; what the guest wrote is undone when it answered `err`.

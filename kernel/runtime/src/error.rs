@@ -7,6 +7,8 @@ use forecourt_schema::{FieldError, SchemaError};
 use forecourt_storage::StorageError;
 use thiserror::Error;
 
+use crate::files::FileError;
+
 /// Starting or operating the kernel failed.
 #[derive(Debug, Error)]
 pub enum KernelError {
@@ -34,6 +36,9 @@ pub enum KernelError {
     /// Events could not be read.
     #[error(transparent)]
     Events(#[from] BusError),
+    /// A file was not taken or given.
+    #[error(transparent)]
+    Files(#[from] FileError),
     /// A file of the kernel's own could not be read or written.
     #[error("{what}: {source}")]
     Io {

@@ -19,6 +19,7 @@ use crate::compile::{Artefacts, Compiler};
 use crate::dispatch::{self, Dispatcher};
 use crate::engine::{Purpose, Ticker, build, warn_of_fallbacks};
 use crate::error::Abort;
+use crate::files::{FilesOptions, Seats};
 use crate::ledger::Ledger;
 use crate::loaded::Loaded;
 use crate::metrics::Metrics;
@@ -40,6 +41,8 @@ pub struct KernelOptions {
     pub artefacts: Option<PathBuf>,
     /// Where components are compiled.
     pub compiler: Compiler,
+    /// Where files are kept.
+    pub files: FilesOptions,
 }
 
 /// A running kernel.
@@ -63,6 +66,9 @@ pub struct Kernel {
     metrics: Metrics,
     seeds: SeededRandom,
     ledger: Ledger,
+    files: FilesOptions,
+    uploads: Seats,
+    downloads: Seats,
 }
 
 impl std::fmt::Debug for Kernel {
@@ -78,7 +84,7 @@ impl Kernel {
     /// [`KernelError`] when the engine, the artefact folder or storage refuses. A single plugin that does not load is logged and
     /// answers 500 when it is called.
     pub async fn open(options: KernelOptions) -> Result<Arc<Self>, KernelError> {
-        let KernelOptions { storage, clock, random, artefacts, compiler } = options;
+        let KernelOptions { storage, clock, random, artefacts, compiler, files } = options;
         warn_of_fallbacks();
         let engine = build(Purpose::Run)?;
         let ticker = Ticker::start(&engine)?;
@@ -98,6 +104,9 @@ impl Kernel {
             metrics: Metrics::default(),
             seeds: SeededRandom::new(random.next_u64()),
             ledger: Ledger::default(),
+            files,
+            uploads: Seats::of_uploads(),
+            downloads: Seats::of_downloads(),
             engine,
             storage,
             clock,
@@ -150,9 +159,24 @@ impl Kernel {
         let running = self.admission.running();
         let mut text = self.metrics.to_prometheus();
         text.push_str(&format!("# TYPE forecourt_calls_running gauge\nforecourt_calls_running {running}\n"));
+        let (uploads, downloads) = (self.uploads.taken(), self.downloads.taken());
+        text.push_str(&format!("# TYPE forecourt_file_uploads gauge\nforecourt_file_uploads {uploads}\n"));
+        text.push_str(&format!("# TYPE forecourt_file_downloads gauge\nforecourt_file_downloads {downloads}\n"));
         text.push_str(&self.suspensions.to_prometheus());
         text.push_str(&self.dispatcher.to_prometheus(self.clock.now()));
         text
+    }
+
+    pub(crate) fn files(&self) -> &FilesOptions {
+        &self.files
+    }
+
+    pub(crate) fn uploads(&self) -> &Seats {
+        &self.uploads
+    }
+
+    pub(crate) fn downloads(&self) -> &Seats {
+        &self.downloads
     }
 
     pub(crate) fn admission(&self) -> &Admission {

@@ -10,6 +10,8 @@
 //! - INVARIANT (one-runner): exactly the innermost instance of a call tree holds the tree.
 //! - INVARIANT (turns-only-while-running): a long call tree is polled only with a turn in hand, and holds it no longer than one poll.
 //! - INVARIANT (no-permit-while-waiting): a root call that waits for a place of its plugin's holds no permit of the kernel's.
+//! - INVARIANT (bytes-first): a file is written down when its bytes are on disk, and its bytes are removed when it is struck out.
+//! - INVARIANT (named-stays): whatever record names a file, the file is there.
 //! - INVARIANT (own-code): machine code is loaded only when this kernel made it.
 #![deny(missing_docs)]
 
@@ -26,6 +28,7 @@ mod dispatch;
 mod engine;
 mod error;
 mod fault;
+mod files;
 pub mod floor;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
@@ -54,6 +57,7 @@ mod wasi;
 pub use call::{Answer, Call};
 pub use compile::{Compiler, compile_child};
 pub use error::{CallError, KernelError};
+pub use files::{Collected, Download, FileError, FileInfo, FileUsage, FilesOptions, OpenFile, Upload};
 pub use kernel::{Kernel, KernelOptions};
 pub use links::{LinkCall, LinkRequest};
 pub use metrics::Metrics;

@@ -20,6 +20,8 @@ pub(crate) struct Export {
     pub(crate) operation: Operation,
     /// The parameters as one record, as JSON callers give them.
     pub(crate) parameters: Type,
+    /// Whether the parameters may name files.
+    pub(crate) names_files: bool,
     pub(crate) index: ComponentExportIndex,
 }
 
@@ -100,10 +102,12 @@ fn found(component: &Component, interface: &Interface) -> Result<Vec<Export>, Ke
         let index = index.ok_or_else(|| absent(&format_args!("{}.{}", interface.id, operation.name)))?;
         let path = OperationPath::new(&interface.id.package, &interface.id.interface, &operation.name)
             .map_err(|error| KernelError::Engine(error.to_string()))?;
+        let parameters = parameters(&interface.id, operation);
         Ok(Export {
             path: Arc::new(path),
             interface: interface.id.clone(),
-            parameters: parameters(&interface.id, operation),
+            names_files: parameters.names_files(),
+            parameters,
             operation: operation.clone(),
             index,
         })

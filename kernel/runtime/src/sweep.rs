@@ -8,6 +8,7 @@ use forecourt_bus::Cursor;
 use forecourt_storage::{Attempts, Transaction};
 
 use crate::error::KernelError;
+use crate::files::Collected;
 use crate::idempotency;
 use crate::kernel::Kernel;
 
@@ -90,6 +91,10 @@ impl Kernel {
             loop {
                 tokio::time::sleep(Duration::from_secs(limits::SWEEP_S)).await;
                 let Some(kernel) = kernel.upgrade() else { return };
+                match kernel.collect_files().await {
+                    Ok(Collected { unnamed, unknown }) => tracing::info!(unnamed, unknown, "collected files"),
+                    Err(error) => tracing::warn!(%error, "collecting files failed"),
+                }
                 match kernel.sweep().await {
                     Ok(removed) => tracing::info!(removed, "swept answers kept for idempotency keys"),
                     Err(error) => tracing::warn!(%error, "sweeping answers kept for idempotency keys failed"),

@@ -12,10 +12,12 @@ use forecourt_base::{Clock, GroupId, Random, Scope, StoreId, Timestamp, limits};
 use forecourt_bus::BusError;
 use forecourt_registry::{PluginInfo, Registry, RegistryError};
 use forecourt_schema::{Collection, CollectionScope, PluginSchema};
-use forecourt_storage::{Bytes, Direction, Engine, KeyRange, Mode, Row, Rows, Space, StorageError, Transaction};
+use forecourt_storage::{Blobs, Bytes, Direction, Engine, KeyRange, Mode, Row, Rows, Space, StorageError, Transaction};
 use thiserror::Error;
 
-use crate::record::{self, Invalid};
+mod files;
+
+use crate::record::{self, Invalid, Read};
 
 /// Something stored that is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +41,10 @@ pub struct Verified {
     pub sealed_rows: u64,
     /// Events of all scopes.
     pub events: u64,
+    /// Files, every byte of them read.
+    pub files: u64,
+    /// What is unusual and no damage.
+    pub notes: Vec<String>,
     /// What is wrong; empty when all is well.
     pub findings: Vec<Finding>,
 }
@@ -64,6 +70,7 @@ pub struct Verifier {
     auth: Auth,
     registry: Registry,
     heads: Vec<Head>,
+    files: Option<Arc<Blobs>>,
     verified: Verified,
 }
 
@@ -80,13 +87,19 @@ impl Verifier {
     /// [`VerifyError::Auth`].
     pub fn new(storage: Arc<dyn Engine>, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, VerifyError> {
         let auth = Auth::new(Arc::clone(&storage), Arc::clone(&clock), random)?;
-        Ok(Self { storage, clock, auth, registry: Registry::new(), heads: Vec::new(), verified: Verified::default() })
+        Ok(Self { storage, clock, auth, registry: Registry::new(), heads: Vec::new(), files: None, verified: Verified::default() })
     }
 
     /// Compares the chains of the audit trails with these heads besides, which somebody kept elsewhere.
     #[must_use]
     pub fn against(self, heads: Vec<Head>) -> Self {
         Self { heads, ..self }
+    }
+
+    /// The same, that reads the files too.
+    #[must_use]
+    pub fn with_files(self, files: Arc<Blobs>) -> Self {
+        Self { files: Some(files), ..self }
     }
 
     /// Reads everything. `progress` is told after each collection what was read so far.
@@ -104,6 +117,7 @@ impl Verifier {
             for scope in &scopes {
                 self.audit(Some(scope)).await;
                 self.events(scope).await;
+                self.files(scope).await;
                 progress(&self.verified);
             }
             self.chain(Some(&group)).await;
@@ -304,10 +318,15 @@ async fn problem(
 ) -> Result<Option<String>, StorageError> {
     let mut first = None;
     for declared in declared {
-        let problem = match record::entries(declared, &row.value, now) {
+        let problem = match record::read(declared, &row.value, now) {
             Err(Invalid { pointer, rule }) => format!("`{pointer}` {rule}"),
-            Ok(entries) if transaction.is_indexed_as(space, &row.key, &entries).await? => return Ok(None),
-            Ok(_) => "its index entries are not those of its value".to_owned(),
+            Ok(Read { entries, .. }) if !transaction.is_indexed_as(space, &row.key, &entries).await? => {
+                "its index entries are not those of its value".to_owned()
+            }
+            Ok(Read { files, .. }) => match files::missing(transaction, space, &row.key, &files).await? {
+                Some(problem) => problem,
+                None => return Ok(None),
+            },
         };
         first.get_or_insert(problem);
     }

@@ -33,6 +33,8 @@ pub struct Collection {
     pub indexes: Vec<Index>,
     /// The record type's docs.
     pub docs: Arc<str>,
+    /// Whether its records may name files.
+    pub names_files: bool,
 }
 
 /// An index of a collection.

@@ -17,6 +17,7 @@ mod check;
 mod collection;
 mod difference;
 mod error;
+mod file_refs;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
 mod ids;
@@ -40,6 +41,7 @@ pub use difference::{
     interface_difference,
 };
 pub use error::{Code, Problem, SchemaError};
+pub use file_refs::{FileRef, file_refs};
 pub use ids::{InterfaceId, InterfaceIdError};
 pub use manifest::{
     About, Build, CollectionRequest, Events, Exports, ImportRequest, IndexRequest, KernelRequest, KindRequest,

@@ -16,6 +16,7 @@
 //! - INVARIANT (tail-rule): only the log's last frame can be torn.
 //! - INVARIANT (fuzzy-copy): a snapshot file and the log from its start on hold the state at any position from its end on.
 //! - INVARIANT (two-ways-back): a segment of the log is removed only when two snapshot files make it needless.
+//! - INVARIANT (whole-blobs): what lies under a blob's name has all its bytes, and survives a loss of power before any row may name it.
 //! - INVARIANT (whole-backup), INVARIANT (old-or-new): a backup with a manifest is whole; a restore happens or does not.
 //! - INVARIANT (kept-for-readers): changes after the oldest snapshot are remembered, within a budget, with what was there before.
 #![deny(missing_docs)]
@@ -23,6 +24,7 @@
 mod active;
 mod add;
 mod backup;
+mod blobs;
 mod committer;
 mod engine;
 mod envelope;
@@ -58,6 +60,7 @@ mod verify;
 
 pub use add::{Absent, Addend};
 pub use backup::{BackedUp, Layout, Restored, backup, restore};
+pub use blobs::{BlobId, BlobIdError, Blobs, Incoming, Received};
 pub use engine::{AtPosition, Commit, Engine, Position, RawRow, Snapshot};
 pub use error::StorageError;
 pub use files::{File, FileLock, Files, RealFiles};

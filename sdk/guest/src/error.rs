@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::private::wit::forecourt::kernel::{events, storage};
 
+/// Why storage refused a request.
+pub use storage::Error as StorageError;
+
 /// The kernel refused a request, or gave back a record that is not of the expected type.
 ///
 /// Most of these mean that the plugin and its manifest disagree. `?` turns one into the `other` case of an operation's error.

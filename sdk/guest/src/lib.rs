@@ -33,6 +33,7 @@ pub mod clock;
 mod collection;
 mod error;
 pub mod events;
+pub mod files;
 pub mod identity;
 pub mod ids;
 pub mod log;
@@ -42,7 +43,7 @@ pub mod money;
 mod range;
 
 pub use collection::{Collection, Page};
-pub use error::KernelError;
+pub use error::{KernelError, StorageError};
 pub use events::Event;
 pub use forecourt_sdk_macros::plugin;
 pub use range::{Index, Query};

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use forecourt_auth::{Auth, Bootstrap, FirstAdmin, Names, NewGroup, NewStore, Principal, SignIn};
 use forecourt_base::{Area, GroupId, OsRandom, Scope, StoreId, SystemClock, UserId};
 use forecourt_registry::Approval;
-use forecourt_runtime::{Acting, Answer, Call, CallError, Compiler, Kernel, KernelOptions};
+use forecourt_runtime::{Acting, Answer, Call, CallError, Compiler, FilesOptions, Kernel, KernelOptions};
 use forecourt_storage::{
     AtPosition, Bytes, Commit, Direction, Engine, ExclusiveGuard, MemoryEngine, Position, RawRow, RowRange, Snapshot,
     StorageError,
@@ -139,6 +139,7 @@ impl Ground {
             random: Arc::new(OsRandom),
             artefacts: None,
             compiler: Compiler::InProcess,
+            files: FilesOptions::temporary().unwrap(),
         };
         let kernel = Kernel::open(options).await.unwrap();
         let group = GroupId::new("g").unwrap();

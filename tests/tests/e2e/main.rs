@@ -15,6 +15,7 @@ mod commands;
 mod commits;
 mod deliveries;
 mod edges;
+mod files;
 mod floor;
 mod fuzz;
 mod grants;

@@ -151,3 +151,41 @@ fn roles_in_a_scope_are_those_given_there_or_for_the_group() {
     let stranger = principal(Some(group("huadong")), vec![(name("tech"), Some(store("sh01")))]);
     assert_eq!(policy.member(&stranger, &bj), Decision::Deny(DenyReason::NotMember));
 }
+
+#[test]
+fn files_are_uploaded_by_who_may_change_something_and_downloaded_by_who_belongs() {
+    let of = |path: &str, kind| {
+        let path: OperationPath = path.parse().unwrap();
+        let (interface, operation) = (Some(path.interface), Some(path.operation));
+        vec![Grant { area: path.area, interface, operation, kind }]
+    };
+    let roles = [
+        role("writer", of("a/i/o", Kind::Command), &[]),
+        role("reader", of("a/i/o", Kind::Query), &["a.power"]),
+        role("empty", Vec::new(), &[]),
+    ];
+    let policy = Policy::compile(group("huadong"), stores(), &roles);
+    let held = |name: &str, at: Option<&str>| {
+        principal(Some(group("huadong")), vec![(RoleName::new(name).unwrap(), at.map(store))])
+    };
+    let (here, whole) = (Scope::store(group("huadong"), store("bj01")), Scope::group(group("huadong")));
+    for (name, at, may_upload, may_download) in [
+        ("writer", Some("bj01"), [true, true], [true, true]),
+        ("writer", None, [true, true], [true, true]),
+        ("writer", Some("sh01"), [false, true], [false, true]),
+        ("reader", Some("bj01"), [false, false], [true, true]),
+        ("empty", Some("bj01"), [false, false], [true, true]),
+        ("gone", Some("bj01"), [false, false], [false, false]),
+    ] {
+        let who = held(name, at);
+        let both = |may: &dyn Fn(&Scope) -> Decision| [&here, &whole].map(|scope| may(scope).is_allowed());
+        assert_eq!(both(&|scope| policy.may_upload(&who, scope)), may_upload, "{name} at {at:?}");
+        assert_eq!(both(&|scope| policy.may_download(&who, scope)), may_download, "{name} at {at:?}");
+    }
+    for nobody in [principal(None, Vec::new()), principal(Some(group("huabei")), Vec::new())] {
+        for scope in [&here, &whole] {
+            assert_eq!(policy.may_upload(&nobody, scope), Decision::Deny(DenyReason::OtherGroup));
+            assert_eq!(policy.may_download(&nobody, scope), Decision::Deny(DenyReason::OtherGroup));
+        }
+    }
+}

@@ -2,9 +2,7 @@
 
 use std::io::Write;
 
-use forecourt_base::{GroupId, StoreId};
-
-use super::json_argument;
+use super::{json_argument, place};
 use crate::arguments::CallArguments;
 use crate::client::{Body, Client};
 use crate::failure::Failure;
@@ -21,24 +19,4 @@ pub(crate) fn run(arguments: &CallArguments, out: &mut dyn Write) -> Result<(), 
     }
     writeln!(out, "{:#}", reply.value)?;
     Ok(())
-}
-
-/// The part of the path that says where.
-fn place(text: &str) -> Result<String, Failure> {
-    Ok(match text.strip_prefix('@') {
-        Some(group) => format!("groups/{}", GroupId::new(group)?),
-        None => format!("stores/{}", StoreId::new(text)?),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_is_a_store_or_a_group() {
-        assert_eq!(place("bj01").unwrap(), "stores/bj01");
-        assert_eq!(place("@demo").unwrap(), "groups/demo");
-        assert!(place("BJ01").is_err() && place("@").is_err());
-    }
 }

@@ -30,6 +30,7 @@ fn nothing_given_means_the_defaults() {
         public_metrics: false,
         secure: false,
         origins: Vec::new(),
+        file_quota_bytes: 50 << 30,
         log: "info".to_owned(),
         log_format: None,
     };

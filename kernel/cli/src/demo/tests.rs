@@ -1,6 +1,6 @@
 use forecourt_auth::PageRequest;
 use forecourt_base::{OsRandom, SystemClock};
-use forecourt_runtime::{Compiler, KernelOptions};
+use forecourt_runtime::{Compiler, FilesOptions, KernelOptions};
 use forecourt_storage::{Engine, MemoryEngine};
 use serde_json::json;
 
@@ -11,7 +11,8 @@ const GIVEN: &str = "a dusty road 42";
 async fn kernel(storage: &Arc<dyn Engine>) -> Arc<Kernel> {
     let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom));
     let storage = Arc::clone(storage);
-    Kernel::open(KernelOptions { storage, clock, random, artefacts: None, compiler: Compiler::InProcess })
+    let files = FilesOptions::temporary().unwrap();
+    Kernel::open(KernelOptions { storage, clock, random, artefacts: None, compiler: Compiler::InProcess, files })
         .await
         .unwrap()
 }

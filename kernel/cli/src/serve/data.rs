@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use forecourt_storage::{Engine, Layout, LogEngine, LogOptions, RealFiles};
+use forecourt_base::limits;
+use forecourt_storage::{Blobs, Engine, Layout, LogEngine, LogOptions, RealFiles, StorageError};
 
 use crate::failure::{Exit, Failure};
 use crate::output::Progress;
@@ -37,6 +38,11 @@ impl<'a> DataFolder<'a> {
     /// The truth: everything that was committed.
     pub(crate) fn storage(&self) -> PathBuf {
         self.0.join(Self::LAYOUT.storage)
+    }
+
+    /// The bytes of files. The folder's engine is open: it keeps other kernels out.
+    pub(crate) fn blobs(&self) -> Result<Blobs, StorageError> {
+        Blobs::open(&self.storage().join(Layout::BLOBS), Arc::new(RealFiles), limits::FILE_DISK_RESERVE_BYTES as u64)
     }
 
     /// Where compiled components are kept; not part of a backup.

@@ -8,6 +8,7 @@ fn settings(data: &Path) -> Settings {
         public_metrics: false,
         secure: false,
         origins: Vec::new(),
+        file_quota_bytes: 1 << 30,
         log: "info".to_owned(),
         log_format: None,
     }
@@ -62,7 +63,7 @@ async fn a_folder_that_cannot_be_opened_says_why() {
 
 #[tokio::test]
 async fn a_memory_kernel_needs_no_folder() {
-    let kernel = kernel(MemoryEngine::new(), None, Progress::new()).await.unwrap();
+    let kernel = kernel(MemoryEngine::new(), None, FilesOptions::temporary().unwrap(), Progress::new()).await.unwrap();
     assert!(!kernel.auth().is_bootstrapped().await.unwrap());
     assert!(own_program().unwrap().exists());
 }

@@ -12,10 +12,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::bindings::forecourt::kernel::storage;
 use crate::error::Abort;
-use crate::record;
+use crate::record::{self, Read};
 use crate::state::CallState;
 
-type Answer<T> = Result<Result<T, storage::Error>, Abort>;
+pub(super) type Answer<T> = Result<Result<T, storage::Error>, Abort>;
 
 /// Leaves the host function with an `err` for the guest.
 macro_rules! refuse {
@@ -45,12 +45,12 @@ impl CallState {
         Ok(Ok((number, self.space(number)?)))
     }
 
-    fn declared(&self, number: usize) -> Result<&Collection, Abort> {
+    pub(super) fn declared(&self, number: usize) -> Result<&Collection, Abort> {
         self.module.schema.collections.get(number).ok_or_else(|| Abort::Internal("no such collection".to_owned()))
     }
 
     /// Turns what storage says into the guest's `err`, or ends the call.
-    fn settle<T>(&mut self, result: Result<T, StorageError>) -> Answer<T> {
+    pub(super) fn settle<T>(&mut self, result: Result<T, StorageError>) -> Answer<T> {
         match result {
             Ok(value) => {
                 self.tree()?.check_storage()?;
@@ -79,12 +79,26 @@ impl CallState {
             refuse!(storage::Error::TooLarge(limits::RECORD_BYTES as u64));
         }
         let now = self.tree()?.origin.started;
-        let entries = checked!(record::entries(self.declared(number)?, value.as_bytes(), now).map_err(invalid));
+        let Read { entries, files } =
+            checked!(record::read(self.declared(number)?, value.as_bytes(), now).map_err(invalid));
         if entries.len() > limits::RECORD_INDEX_ENTRIES {
             return Err(Abort::Limit("RECORD_INDEX_ENTRIES"));
         }
+        if self.declared(number)?.names_files {
+            checked!(self.refer_to_files(number, &space, &key, files).await?);
+        }
         let put = self.tree()?.transaction.put(&space, key.as_bytes(), Bytes::from(value), entries).await;
         self.settle(put)
+    }
+
+    async fn delete_record(&mut self, collection: String, key: String) -> Answer<()> {
+        let (number, space) = checked!(self.collection(&collection)?);
+        checked!(check_key(&key));
+        if self.declared(number)?.names_files {
+            checked!(self.refer_to_files(number, &space, &key, Vec::new()).await?);
+        }
+        let deleted = self.tree()?.transaction.delete(&space, key.as_bytes()).await;
+        self.settle(deleted.map(|_| ()))
     }
 
     async fn add_to_record(&mut self, collection: String, key: String, field: String, n: i64) -> Answer<()> {
@@ -218,7 +232,7 @@ fn text(bytes: &[u8]) -> Result<String, Abort> {
         .map_err(|_| Abort::Storage(StorageError::Corrupt { detail: "a record is not text".to_owned() }))
 }
 
-fn invalid(record::Invalid { pointer, rule }: record::Invalid) -> storage::Error {
+pub(super) fn invalid(record::Invalid { pointer, rule }: record::Invalid) -> storage::Error {
     storage::Error::Invalid(storage::FieldError { pointer, rule })
 }
 
@@ -302,10 +316,7 @@ impl storage::Host for CallState {
     }
 
     async fn delete(&mut self, collection: String, key: String) -> wasmtime::Result<Result<(), storage::Error>> {
-        let (_, space) = checked!(self.collection(&collection)?);
-        checked!(check_key(&key));
-        let deleted = self.tree()?.transaction.delete(&space, key.as_bytes()).await;
-        Ok(self.settle(deleted.map(|_| ()))?)
+        Ok(self.delete_record(collection, key).await?)
     }
 
     async fn add(

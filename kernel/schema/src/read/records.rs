@@ -85,6 +85,7 @@ impl Reader<'_> {
         Ok(Collection {
             name: request.name.as_str().into(),
             scope,
+            names_files: record.names_files(),
             record,
             record_name: request.record.as_str().into(),
             indexes,

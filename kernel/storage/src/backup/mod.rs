@@ -1,4 +1,4 @@
-//! Backups of a stopped data folder: its format, the newest snapshot file, the log from there on, and what lies beside.
+//! Backups of a stopped data folder: its format, the newest snapshot file, the log from there on, the blobs, and what lies beside.
 //!
 //! INVARIANT (whole-backup): a backup has a manifest only when every file that it names is in it and on disk. INVARIANT (old-or-new): a restore that is
 //! interrupted leaves the old storage or the new one in its place, never a mixture; the old one is moved aside, not removed.
@@ -9,12 +9,14 @@ mod restoring;
 
 pub use restoring::{Restored, restore};
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::StorageError;
 use crate::backup::copying::{Copier, sync_dirs};
 use crate::backup::manifest::Manifest;
+use crate::blobs;
 use crate::engine::Position;
 use crate::files::Files;
 use crate::folder::{FORMAT_FILE, Folder, LOG_FOLDER, SNAPSHOT_FOLDER};
@@ -32,6 +34,11 @@ pub struct Layout<'a> {
     pub storage: &'a str,
     /// The names of files beside it that belong to a backup; they may be missing.
     pub beside: &'a [&'a str],
+}
+
+impl Layout<'_> {
+    /// The name of the folder of blobs in the storage folder.
+    pub const BLOBS: &'static str = "files";
 }
 
 /// What a backup holds.
@@ -76,7 +83,10 @@ pub fn backup(
     let segments = chain.segments.iter().take(last + 1).skip(first);
     paths.extend(segments.map(|segment| storage.join(log).join(segment.path.file_name().unwrap_or_default())));
     paths.extend(layout.beside.iter().map(PathBuf::from).filter(|path| files.open(&data.join(path)).is_ok()));
-    for made in [Path::new(""), storage, &storage.join(snapshots), &storage.join(log)] {
+    let blobs = storage.join(Layout::BLOBS);
+    paths.extend(blobs::paths(&**files, &data.join(&blobs))?.iter().map(|path| blobs.join(path)));
+    let parents: BTreeSet<&Path> = paths.iter().filter_map(|path| path.parent()).collect();
+    for made in [storage, &storage.join(snapshots), &storage.join(log)].into_iter().chain(parents) {
         files.create_dir(&target.join(made)).map_err(io)?;
     }
     let mut copier = Copier::new(&**files, &told, data, &paths)?;

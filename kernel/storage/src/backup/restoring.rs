@@ -66,10 +66,14 @@ pub fn restore(
         files.create_dir(&unfinished.join(made)).map_err(io)?;
     }
     let mut copier = Copier::new(files, told, source, &paths)?;
-    let mut renamed = Vec::new();
+    let mut renamed: Vec<PathBuf> = Vec::new();
     for entry in inner {
         let path = Path::new(&entry.path);
         let new = path.strip_prefix(layout.storage).unwrap_or(path);
+        let parent = new.parent().unwrap_or(new);
+        if renamed.last().is_none_or(|last| last.parent() != Some(parent)) {
+            files.create_dir(&unfinished.join(parent)).map_err(io)?;
+        }
         check(source, entry, &copier.copy(source, &unfinished, path, Some(new))?)?;
         renamed.push(new.to_owned());
     }

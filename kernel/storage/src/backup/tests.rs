@@ -1,8 +1,11 @@
 use std::fs;
 
+use forecourt_base::{GroupId, Scope, StoreId};
+
 use super::*;
-use crate::files::RealFiles;
+use crate::Blobs;
 use crate::files::failing::FailingFiles;
+use crate::files::{RealFiles, read_all};
 use crate::fixture::{contents, fill, open, options, put};
 use crate::opening::Told;
 
@@ -20,6 +23,23 @@ fn bring_back(source: &Path, data: &Path, force: bool) -> Result<Restored, Stora
     restore(source, data, LAYOUT, force, &real(), &Told::nobody())
 }
 
+const CONTRACT: &[u8] = b"%PDF-1.7 contract";
+
+fn scope() -> Scope {
+    Scope::store(GroupId::new("g").unwrap(), StoreId::new("bj01").unwrap())
+}
+
+fn blobs(data: &Path) -> Arc<Blobs> {
+    Arc::new(Blobs::open(&data.join("storage").join(Layout::BLOBS), real(), 0).unwrap())
+}
+
+/// The bytes of the blob that lies in the data folder.
+fn contract(data: &Path) -> Vec<u8> {
+    let blobs = blobs(data);
+    let id = (0..=u8::MAX).find_map(|first| blobs.list(&scope(), first).unwrap().pop()).unwrap();
+    read_all(&*blobs.open_blob(&scope(), id).unwrap().unwrap()).unwrap()
+}
+
 /// A data folder with a file beside its storage, and a backup of it.
 struct Test {
     folder: tempfile::TempDir,
@@ -32,6 +52,9 @@ impl Test {
         fs::write(test.data().join("demo.json"), "{}").unwrap();
         fs::create_dir(test.data().join("cache")).unwrap();
         fill(&test.data().join("storage"), commits).await;
+        let mut incoming = blobs(&test.data()).receive().unwrap();
+        incoming.write(CONTRACT).unwrap();
+        incoming.finish().unwrap().keep(&scope()).unwrap();
         test
     }
 
@@ -59,6 +82,7 @@ async fn a_backup_brings_everything_back() {
         let (old, new) = (open(&test.data().join("storage")).await, open(&other.join("storage")).await);
         assert_eq!(contents(&new).await, contents(&old).await);
         put(&new, "key", "goes on").await;
+        assert_eq!(contract(&other), CONTRACT);
     }
 }
 

@@ -15,7 +15,14 @@ pub(super) enum Body {
     /// JSON, with the names of those of its fields that must be there.
     Json(Value, &'static [&'static str]),
     Component(Vec<u8>),
+    /// A file's content, of any type.
+    File(&'static [u8]),
 }
+
+/// The content of the file that is there.
+pub(super) const FILE: &[u8] = b"%PDF-1.7 a file";
+/// What it is called.
+pub(super) const FILE_NAME: &str = "89d62b4a276fe85f792c6c4439f7d0526f4b7f8b06977b86f1a89106dfb6d8ff";
 
 /// A good request.
 #[derive(Debug, Clone)]
@@ -64,6 +71,7 @@ impl Example {
             Body::None => (None, Vec::new()),
             Body::Json(body, _) => (Some("application/json"), body.to_string().into_bytes()),
             Body::Component(bytes) => (Some("application/wasm"), bytes.clone()),
+            Body::File(content) => (Some("application/pdf"), content.to_vec()),
         };
         Case { who: self.who.clone(), method: self.method, path: self.path(), content_type, body }
     }
@@ -239,7 +247,7 @@ pub(super) fn everything() -> Value {
         "numbers": { "a": 255, "b": -128, "c": 65_535, "d": -32_768, "e": 4_294_967_295_u32, "f": -2_147_483_648, "g": "18446744073709551615", "h": "-9223372036854775808", "i": 0.5, "j": -1e300 },
         "papers": {
             "vin": "LZZTEST14TA000001", "plate": "京A12345", "mobile": "13801230001", "id": "11010519491231002X", "code": "91350100M000100Y43",
-            "day": "2026-02-28", "at": "2026-02-28T08:00:00Z", "user": "li.wei", "customer": "c1", "file": "0".repeat(64), "note": "说明",
+            "day": "2026-02-28", "at": "2026-02-28T08:00:00Z", "user": "li.wei", "customer": "c1", "file": FILE_NAME, "note": "说明",
         },
         "amounts": { "money": -1, "percent": 10_000, "mileage": 0 },
         "colour": "dark_green", "wishes": ["fast"], "form": { "named": { "name": "x", "age": 7 } },
@@ -285,7 +293,14 @@ fn of_places(world: &World) -> Vec<Example> {
     let events: &[&str] = &["topics", "after", "limit"];
     let module = |plugin| json!({ "plugin": plugin, "version": "0.1.0" });
     let required = &["plugin", "version"];
+    let file = |example: Example| Example { body: Body::File(FILE), ..example };
     vec![
+        file(example("POST", "/v1/stores/{store}/files", admin, &[store])),
+        file(example("PUT", "/v1/stores/{store}/files/{sha256}", admin, &[store, FILE_NAME])),
+        example("GET", "/v1/stores/{store}/files/{sha256}", admin, &[store, FILE_NAME]),
+        file(example("POST", "/v1/groups/{group}/files", admin, &[GROUP])),
+        file(example("PUT", "/v1/groups/{group}/files/{sha256}", admin, &[GROUP, FILE_NAME])),
+        example("GET", "/v1/groups/{group}/files/{sha256}", admin, &[GROUP, FILE_NAME]),
         example("GET", "/v1/stores/{store}/openapi.json", admin, &[store]),
         example("GET", "/v1/stores/{store}/events", admin, &[store]).query(events),
         example("GET", "/v1/stores/{store}/audit", admin, &[store]).query(audit),

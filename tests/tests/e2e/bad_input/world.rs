@@ -8,6 +8,7 @@ use forecourt_tests::server::PASSWORD;
 use forecourt_tests::{Client, Ground};
 use serde_json::{Value, json};
 
+use super::examples::FILE;
 use super::state;
 use crate::deliveries::until;
 
@@ -128,6 +129,9 @@ impl World {
         let enabled = json!({ "plugin": "types", "version": "0.1.0" });
         admin.put(&format!("{plugins}/types/versions/0.1.0/grants"), &json!({ "all_requested": true })).ok();
         admin.put(&format!("/v1/groups/{GROUP}/modules/types"), &enabled).ok();
+        for place in [format!("stores/{store}"), format!("groups/{GROUP}")] {
+            admin.send("POST", &format!("/v1/{place}/files"), Some("application/pdf"), FILE).unwrap().ok();
+        }
         advisor.call(&store, "probe/effects/act", &json!({ "note": "first", "ending": "succeed" })).ok();
         advisor.call(&store, "probe/accounts/open", &json!({ "account": "a", "balance": 100 })).ok();
         let letters = letters(&ground, &store);

@@ -1,6 +1,7 @@
 //! The engine without threads, on a simulated disk, with a table that survives what a test says: each operation on the disk is in a fixed order, so that the
 //! machine can be stopped, and the disk fail, at every one of them.
 
+mod blobs;
 mod damage;
 mod faults;
 mod points;
