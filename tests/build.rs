@@ -25,6 +25,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         "Cargo.toml",
         "Cargo.lock",
         "archive",
+        "caller",
+        "caller",
         "desk",
         "echo",
         "harm",

@@ -11,7 +11,7 @@ use forecourt_auth::{Auth, Bootstrap, FirstAdmin, Names, NewGroup, NewStore, Pri
 use forecourt_base::{Area, GroupId, OperationPath, OsRandom, Scope, StoreId, SystemClock, UserId};
 use forecourt_registry::Approval;
 use forecourt_runtime::floor::Floor;
-use forecourt_runtime::{Acting, Call, Compiler, FilesOptions, Kernel, KernelOptions};
+use forecourt_runtime::{Acting, Call, Compiler, FilesOptions, Kernel, KernelOptions, OutboundOptions};
 use forecourt_storage::MemoryEngine;
 use forecourt_tests::guests;
 use serde_json::Value;
@@ -59,6 +59,7 @@ async fn ground() -> Ground {
         artefacts: None,
         compiler: Compiler::InProcess,
         files: FilesOptions::temporary().unwrap(),
+        outbound: OutboundOptions::default(),
     };
     let kernel = Kernel::open(options).await.unwrap();
     let group = GroupId::new("bench").unwrap();

@@ -23,6 +23,7 @@ pub mod ground;
 pub mod guests;
 pub mod log;
 pub mod mutation;
+pub mod outside;
 pub mod random;
 pub mod server;
 pub mod tree;

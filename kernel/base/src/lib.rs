@@ -10,6 +10,7 @@
 
 mod bilingual;
 mod clock;
+mod host;
 mod ids;
 pub mod limits;
 mod random;
@@ -18,6 +19,7 @@ mod uuid;
 
 pub use bilingual::Bilingual;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use host::{Host, HostPattern, HostPatternError};
 pub use ids::{Area, GroupId, IdError, OperationPath, PluginName, RoleName, Scope, StoreId, UserId};
 pub use random::{OsRandom, Random, SeededRandom};
 pub use scalar::Scalar;

@@ -265,6 +265,48 @@ limits! {
     RECORD_FILES: usize = 100;
     /// hours for which a file is kept that no record names
     FILE_KEPT_H: u64 = 24;
+    /// outbound requests that one call tree may ask for
+    TREE_OUTBOUND: usize = 20;
+    /// an outbound request's URL
+    OUTBOUND_URL_BYTES: usize = 2 * KIB;
+    /// headers of an outbound request
+    OUTBOUND_HEADERS: usize = 32;
+    /// the name of one of them
+    OUTBOUND_HEADER_NAME_BYTES: usize = 64;
+    /// the value of one of them
+    OUTBOUND_HEADER_BYTES: usize = 4 * KIB;
+    /// an outbound request's body
+    OUTBOUND_BODY_BYTES: usize = 256 * KIB;
+    /// the head of its answer
+    OUTBOUND_ANSWER_HEAD_BYTES: usize = 16 * KIB;
+    /// the body of its answer
+    OUTBOUND_ANSWER_BYTES: usize = 256 * KIB;
+    /// time to connect for an outbound request
+    OUTBOUND_CONNECT_MS: u64 = 5_000;
+    /// time for an outbound request and its answer
+    OUTBOUND_MS: u64 = 10_000;
+    /// attempts of an outbound request
+    OUTBOUND_ATTEMPTS: usize = 8;
+    /// time before its second attempt; each further one waits twice as long
+    OUTBOUND_PAUSE_MS: u64 = 1_000;
+    /// the longest time between two of its attempts
+    OUTBOUND_PAUSE_MS_MAX: u64 = 900_000;
+    /// the longest time for which the other side may put it off
+    OUTBOUND_RETRY_AFTER_S_MAX: u64 = 3_600;
+    /// outbound requests sent at once
+    OUTBOUND_AT_ONCE: usize = 16;
+    /// the same of one plugin in one store
+    OUTBOUND_AT_ONCE_PER_PLUGIN: usize = 4;
+    /// outbound requests of one plugin in one store that are not yet done with
+    OUTBOX_REQUESTS: usize = 1_000;
+    /// tries to tell a plugin what came of its request
+    OUTBOUND_DELIVERIES: usize = 8;
+    /// days for which requests are kept that failed or were not taken
+    OUTBOX_KEPT_D: u64 = 30;
+    /// a secret's value
+    SECRET_BYTES: usize = 2 * KIB;
+    /// secrets of one plugin in a group
+    PLUGIN_SECRETS: usize = 32;
     /// time for running calls to end after a stop was asked for
     DRAIN_MS: u64 = 10_000;
 }
@@ -305,6 +347,9 @@ const _: () = {
     assert!(DENIALS_OF_ONE < DENIALS_HELD && LINK_CALLS_ADDRESS < LINK_CALLS);
     // A seal is one value that is not split: a key, a digest and what JSON adds for each line.
     assert!(SEAL_LINES * 100 + 512 <= STORAGE_CHUNK_BYTES);
+    assert!(SECRET_BYTES < OUTBOUND_HEADER_BYTES && OUTBOUND_CONNECT_MS < OUTBOUND_MS);
+    assert!(OUTBOUND_AT_ONCE_PER_PLUGIN < OUTBOUND_AT_ONCE && OUTBOUND_PAUSE_MS < OUTBOUND_PAUSE_MS_MAX);
+    assert!(OUTBOUND_BODY_BYTES < RECORD_BYTES && OUTBOUND_ANSWER_BYTES < RECORD_BYTES);
     assert!(FILE_BYTES <= STORE_FILES_BYTES && FILE_PIECE_BYTES < FILE_BYTES);
     assert!(DISK_RESERVE_BYTES < FILE_DISK_RESERVE_BYTES && RECORD_FILES < TREE_WRITES);
     assert!(FILE_UPLOADS_PER_USER < FILE_UPLOADS && FILE_DOWNLOADS_PER_USER < FILE_DOWNLOADS);

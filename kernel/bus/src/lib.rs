@@ -7,10 +7,12 @@
 //! - INVARIANT (commit-order): in one scope, events are read in the order in which their calls committed.
 //! - INVARIANT (no-conflict): appending an event never makes two calls conflict.
 //! - INVARIANT (told-once): of two deliveries of the same event to the same plugin one alone commits.
+//! - INVARIANT (public-addresses): an outbound request is sent to public addresses alone, and those that the deployment names.
 #![deny(missing_docs)]
 
 mod cursor;
 mod dead;
+pub mod outbound;
 mod parked;
 mod retention;
 mod subscription;

@@ -1,6 +1,7 @@
 //! The command line. Help texts are part of the interface: a test holds them.
 
 mod files;
+mod outbound;
 
 use std::path::PathBuf;
 
@@ -8,6 +9,10 @@ use clap::{Args, Parser, Subcommand};
 use forecourt_base::{Area, GroupId, PluginName, RoleName, StoreId, UserId};
 
 pub(crate) use files::{FileCommand, FileGetArguments, FilePutArguments};
+pub(crate) use outbound::{
+    OutboxCommand, OutboxListArguments, OutboxOneArguments, SecretCommand, SecretListArguments, SecretOneArguments,
+    SecretSetArguments,
+};
 
 use crate::client::Connection;
 use crate::config::ServeFlags;
@@ -106,6 +111,16 @@ pub(crate) enum Command {
     File {
         #[command(subcommand)]
         command: FileCommand,
+    },
+    /// Secrets that plugins place in requests and never see
+    Secret {
+        #[command(subcommand)]
+        command: SecretCommand,
+    },
+    /// Requests of plugins to hosts outside that are not done with
+    Outbox {
+        #[command(subcommand)]
+        command: OutboxCommand,
     },
     /// Look through a stopped data folder: every checksum, the index against the log, records against their indexes
     Verify(VerifyArguments),

@@ -8,6 +8,7 @@ pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod links;
 pub(crate) mod modules;
+pub(crate) mod outbound;
 pub(crate) mod people;
 pub(crate) mod plugins;
 pub(crate) mod roles;

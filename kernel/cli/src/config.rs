@@ -1,10 +1,11 @@
 //! How `serve` is configured: by flags, then by environment variables, then by a file. What is nearer to hand wins.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use forecourt_base::limits;
+use forecourt_bus::outbound::Outlets;
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -60,6 +61,12 @@ pub(crate) struct ServeFlags {
     /// Mebibytes of files that each store, and each group as a whole, may have [default: 51200]
     #[arg(long, value_name = "MIB")]
     pub(crate) file_quota_mib: Option<u64>,
+    /// An address that plugins' requests may go to though it is not public; for what runs beside the kernel, and tests. May be repeated
+    #[arg(long, value_name = "IP")]
+    pub(crate) outbound_private: Vec<IpAddr>,
+    /// A host that plugins' requests may go to by http, without encryption; may be repeated
+    #[arg(long, value_name = "HOST")]
+    pub(crate) outbound_plain: Vec<String>,
     /// What to log: a level, and levels by target [default: info]
     #[arg(long, value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -83,6 +90,8 @@ struct Layer {
     secure: Option<bool>,
     origins: Option<Vec<String>>,
     file_quota_mib: Option<u64>,
+    outbound_private: Option<Vec<IpAddr>>,
+    outbound_plain: Option<Vec<String>>,
     log: Option<String>,
     log_format: Option<LogFormat>,
 }
@@ -101,6 +110,7 @@ pub(crate) struct Settings {
     pub(crate) secure: bool,
     pub(crate) origins: Vec<String>,
     pub(crate) file_quota_bytes: u64,
+    pub(crate) outlets: Outlets,
     pub(crate) log: String,
     pub(crate) log_format: Option<LogFormat>,
 }
@@ -126,6 +136,8 @@ impl Layer {
             secure: flags.secure.then_some(true),
             origins: (!flags.origins.is_empty()).then(|| flags.origins.clone()),
             file_quota_mib: flags.file_quota_mib,
+            outbound_private: (!flags.outbound_private.is_empty()).then(|| flags.outbound_private.clone()),
+            outbound_plain: (!flags.outbound_plain.is_empty()).then(|| flags.outbound_plain.clone()),
             log: flags.log.clone(),
             log_format: flags.log_format,
         }
@@ -151,7 +163,16 @@ impl Layer {
             text.parse()
                 .map_err(|_| Failure::usage(format!("FORECOURT_FILE_QUOTA_MIB is `{text}`: it must be a number")))
         });
+        let list =
+            |name: &str| value(name).map(|all| all.split(',').map(|item| item.trim().to_owned()).collect::<Vec<_>>());
+        let address = |text: &String| {
+            text.parse()
+                .map_err(|_| Failure::usage(format!("FORECOURT_OUTBOUND_PRIVATE: `{text}` is not an IP address")))
+        };
+        let outbound_private = list("FORECOURT_OUTBOUND_PRIVATE").map(|all| all.iter().map(address).collect());
         Ok(Self {
+            outbound_private: outbound_private.transpose()?,
+            outbound_plain: list("FORECOURT_OUTBOUND_PLAIN"),
             file_quota_mib: file_quota_mib.transpose()?,
             data: value("FORECOURT_DATA").map(PathBuf::from),
             listen: value("FORECOURT_LISTEN"),
@@ -193,6 +214,8 @@ impl Layer {
             secure: self.secure.or(below.secure),
             origins: self.origins.or(below.origins),
             file_quota_mib: self.file_quota_mib.or(below.file_quota_mib),
+            outbound_private: self.outbound_private.or(below.outbound_private),
+            outbound_plain: self.outbound_plain.or(below.outbound_plain),
             log: self.log.or(below.log),
             log_format: self.log_format.or(below.log_format),
         }
@@ -224,6 +247,10 @@ impl Layer {
             file_quota_bytes: self
                 .file_quota_mib
                 .map_or(limits::STORE_FILES_BYTES as u64, |mib| mib.saturating_mul(1 << 20)),
+            outlets: Outlets {
+                private: self.outbound_private.unwrap_or_default().into_iter().collect(),
+                plain: self.outbound_plain.unwrap_or_default().iter().map(|host| host.to_ascii_lowercase()).collect(),
+            },
             log: self.log.unwrap_or_else(|| LOG.to_owned()),
             log_format: self.log_format,
         })

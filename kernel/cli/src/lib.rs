@@ -81,6 +81,8 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), Failure> {
         Command::DeadLetters { command } => commands::deliveries::dead_letters(&command, out),
         Command::Call(arguments) => commands::call::run(&arguments, out),
         Command::Audit { command } => commands::audit::run(&command, out),
+        Command::Secret { command } => commands::outbound::secrets(&command, out),
+        Command::Outbox { command } => commands::outbound::outbox(&command, out),
         Command::File { command } => commands::files::run(&command, out),
     }
 }

@@ -36,9 +36,16 @@ impl PasswordSource {
     }
 }
 
+/// The value of a secret that others gave.
+pub(crate) fn secret(from_stdin: bool, prompt: &str) -> Result<String, Failure> {
+    if from_stdin { from_line(&mut io::stdin().lock()) } else { ask(prompt) }
+}
+
 fn ask(prompt: &str) -> Result<String, Failure> {
     if !io::stdin().is_terminal() {
-        return Err(Failure::usage("there is no terminal to ask for the password on: give it by --password-stdin"));
+        return Err(Failure::usage(
+            "there is no terminal to ask for the password on: give it by --password-stdin or --value-stdin",
+        ));
     }
     Ok(rpassword::prompt_password(prompt)?)
 }

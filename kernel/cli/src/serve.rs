@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use forecourt_base::{OsRandom, SystemClock};
 use forecourt_gateway::GatewayOptions;
-use forecourt_runtime::{Compiler, FilesOptions, Kernel, KernelOptions};
+use forecourt_runtime::{Compiler, FilesOptions, Kernel, KernelOptions, OutboundOptions};
 use forecourt_storage::{Blobs, Bytes, Engine, MemoryEngine};
 use tokio::net::TcpListener;
 
@@ -43,13 +43,15 @@ async fn serve(settings: &Settings, out: &mut dyn Write) -> Result<(), Failure> 
     };
     started.sweep_on();
     started.keep_audit();
+    let sending = started.send_on();
     let address = listener.local_addr()?;
     // INVARIANT (said-when-ready)
     writeln!(out, "listening on http://{address}")?;
     out.flush()?;
     tracing::info!(%address, "ready");
     forecourt_gateway::serve(Arc::clone(&started), listener, gateway_options(settings), stop.asked()).await;
-    tracing::info!("stopping: running calls may end");
+    tracing::info!("stopping: running calls and requests may end");
+    sending.stop().await;
     if !started.drain().await {
         tracing::warn!("some calls had not ended in time");
     }
@@ -87,7 +89,9 @@ async fn start(settings: &Settings, out: &mut dyn Write) -> Result<Arc<Kernel>, 
     };
     let blobs = Arc::new(folder.as_ref().map_or_else(Blobs::temporary, DataFolder::blobs)?);
     let files = FilesOptions { quota_bytes: settings.file_quota_bytes, ..FilesOptions::new(blobs) };
-    let kernel = kernel(storage, folder.as_ref().map(DataFolder::artefacts), files, progress).await?;
+    let secret_key = folder.as_ref().map(DataFolder::secret_key).transpose()?;
+    let outbound = OutboundOptions { outlets: settings.outlets.clone(), secret_key };
+    let kernel = kernel(storage, folder.as_ref().map(DataFolder::artefacts), (files, outbound), progress).await?;
     let components: Vec<Bytes> =
         forecourt_bundle::PLUGINS.iter().map(|plugin| Bytes::from_static(plugin.bytes)).collect();
     if settings.demo {
@@ -111,13 +115,13 @@ async fn start(settings: &Settings, out: &mut dyn Write) -> Result<Arc<Kernel>, 
 async fn kernel(
     storage: Arc<dyn Engine>,
     artefacts: Option<PathBuf>,
-    files: FilesOptions,
+    (files, outbound): (FilesOptions, OutboundOptions),
     progress: Progress,
 ) -> Result<Arc<Kernel>, Failure> {
     let compiler = Compiler::Child { exe: own_program()?, arguments: vec!["compile-component".to_owned()] };
     let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom));
     let step = progress.begin("loading enabled plugins");
-    let kernel = Kernel::open(KernelOptions { storage, clock, random, artefacts, compiler, files }).await?;
+    let kernel = Kernel::open(KernelOptions { storage, clock, random, artefacts, compiler, files, outbound }).await?;
     step.done();
     Ok(kernel)
 }

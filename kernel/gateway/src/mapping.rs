@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use forecourt_auth::{AuthError, DenyReason};
-use forecourt_base::Bilingual;
+use forecourt_base::{Bilingual, limits};
 use forecourt_bus::BusError;
 use forecourt_registry::{Importer, Need, RegistryError};
-use forecourt_runtime::{CallError, FileError, KernelError};
+use forecourt_runtime::{CallError, FileError, KernelError, SecretError};
 use forecourt_schema::{FieldError, Rule, SchemaError};
 use forecourt_storage::StorageError;
 
@@ -164,8 +164,21 @@ impl From<KernelError> for Problem {
                 Self::field(invalid("after", Bilingual::fixed("is not the cursor of an event", "不是事件的游标")))
             }
             KernelError::Files(error) => error.into(),
+            KernelError::Secret(error) => error.into(),
             other @ KernelError::Io { .. } => Self::internal(&other),
         }
+    }
+}
+
+impl From<SecretError> for Problem {
+    fn from(error: SecretError) -> Self {
+        let (field, zh) = match error {
+            // Names stand in paths.
+            SecretError::BadName => return Self::new(&table::UNKNOWN_PATH),
+            SecretError::BadValue => ("value", format!("须为 8 至 {} 个可见 ASCII 字符", limits::SECRET_BYTES)),
+            SecretError::TooMany => ("secret", format!("每个插件最多 {} 个密钥", limits::PLUGIN_SECRETS)),
+        };
+        Self::field(invalid(field, Bilingual::made(error.to_string(), zh)))
     }
 }
 

@@ -12,7 +12,8 @@ use forecourt_runtime::Kernel;
 use crate::app::{App, GatewayOptions};
 use crate::outer::{method_not_allowed, outer, unknown_path};
 use crate::{
-    account, audit, call, chain, deliveries, files, health, links, members, operate, organisation, own, problem, roles,
+    account, audit, call, chain, deliveries, files, health, links, members, operate, organisation, outbox, own,
+    problem, roles, secrets,
 };
 
 /// The whole API over `kernel`. Each request should carry its [`Peer`](crate::Peer) among its extensions, as [`serve`](crate::serve) adds it.
@@ -84,6 +85,8 @@ fn table() -> Vec<Route> {
     ]);
     table.extend(files("/v1/stores/{store}"));
     table.extend(files("/v1/groups/{group}"));
+    table.extend(requests("/v1/stores/{store}"));
+    table.extend(requests("/v1/groups/{group}"));
     let operation = "{area}/{interface}/{operation}";
     let in_store = [get(call::store_get), post(call::store_post)];
     table.push(route(&format!("/v1/stores/{{store}}/{operation}"), in_store));
@@ -104,7 +107,7 @@ fn unscoped() -> [Route; 7] {
     ]
 }
 
-fn of_groups() -> [Route; 11] {
+fn of_groups() -> [Route; 13] {
     let grants = "/v1/groups/{group}/plugins/{name}/versions/{version}/grants";
     [
         route("/v1/groups", [get(organisation::list_groups), post(organisation::create_group)]),
@@ -118,6 +121,8 @@ fn of_groups() -> [Route; 11] {
         route("/v1/groups/{group}/audit/head", [get(chain::head)]),
         route("/v1/groups/{group}/audit/verification", [get(chain::verification)]),
         route("/v1/groups/{group}/audit/export", [get(chain::export)]),
+        route("/v1/groups/{group}/plugins/{name}/secrets", [get(secrets::list)]),
+        route("/v1/groups/{group}/plugins/{name}/secrets/{secret}", [put(secrets::set), delete(secrets::remove)]),
     ]
 }
 
@@ -161,4 +166,14 @@ fn places(prefix: &str) -> [Route; 11] {
 fn files(prefix: &str) -> [Route; 2] {
     let path = |rest: &str| format!("{prefix}/files{rest}");
     [route(&path(""), [post(files::add)]), route(&path("/{sha256}"), [get(files::get), put(files::put)])]
+}
+
+/// Outbound requests of a store, or of a group as a whole.
+fn requests(prefix: &str) -> [Route; 3] {
+    let path = |rest: &str| format!("{prefix}/outbox{rest}");
+    [
+        route(&path(""), [get(outbox::list)]),
+        route(&path("/{id}"), [delete(outbox::give_up)]),
+        route(&path("/{id}/retry"), [post(outbox::retry)]),
+    ]
 }

@@ -312,6 +312,8 @@ pub(crate) fn resource(what: &'static str) -> Text {
         "subscription" => "订阅",
         "parked key" => "暂停的键",
         "file" => "文件",
+        "secret" => "密钥",
+        "outbound request" => "外发请求",
         _ => "系统",
     };
     Text { en: what, zh }

@@ -18,7 +18,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode};
 use forecourt_auth::{Bootstrap, FirstAdmin, Names, NewGroup};
 use forecourt_base::{GroupId, OsRandom, SystemClock, UserId};
-use forecourt_runtime::{Compiler, FilesOptions, Kernel, KernelOptions};
+use forecourt_runtime::{Compiler, FilesOptions, Kernel, KernelOptions, OutboundOptions};
 use forecourt_schema::fixtures::Fixture;
 use forecourt_storage::{Engine, MemoryEngine};
 use http_body_util::BodyExt;
@@ -157,6 +157,7 @@ async fn kernel_over(storage: Arc<dyn Engine>) -> Arc<Kernel> {
         artefacts: None,
         compiler: Compiler::InProcess,
         files: FilesOptions::temporary().unwrap(),
+        outbound: OutboundOptions::default(),
     };
     Kernel::open(options).await.unwrap()
 }

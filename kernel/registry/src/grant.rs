@@ -19,6 +19,12 @@ pub struct Grant {
     /// Topics of the events that the plugin is told of.
     #[serde(default)]
     pub subscriptions: BTreeSet<String>,
+    /// Hosts that the plugin may send requests to, such as `*.example.com`.
+    #[serde(default)]
+    pub http_hosts: BTreeSet<String>,
+    /// Names of secrets that the plugin may place in those requests.
+    #[serde(default)]
+    pub secrets: BTreeSet<String>,
 }
 
 /// What a plugin version may call in one interface of another area.
@@ -45,6 +51,8 @@ impl Grant {
             imports: BTreeMap::new(),
             topics: schema.manifest.events.publishes.iter().cloned().collect(),
             subscriptions: schema.manifest.subscribed().into_keys().map(str::to_owned).collect(),
+            http_hosts: schema.manifest.http.hosts.clone(),
+            secrets: schema.manifest.http.secrets.clone(),
         };
         for (interface, _) in schema.area_imports() {
             let entry = requested.imports.entry(interface.id.unversioned()).or_default();
@@ -85,6 +93,12 @@ pub struct NarrowApproval {
     /// Topics of events to be told of.
     #[serde(default)]
     pub subscriptions: BTreeSet<String>,
+    /// Hosts that requests may be sent to, each as it was requested.
+    #[serde(default)]
+    pub http_hosts: BTreeSet<String>,
+    /// Names of secrets.
+    #[serde(default)]
+    pub secrets: BTreeSet<String>,
 }
 
 /// What is approved of one requested import.
@@ -115,6 +129,12 @@ pub(crate) fn approve(requested: &Grant, approval: &Approval) -> Result<Grant, V
     for topic in narrow.subscriptions.difference(&requested.subscriptions) {
         wider.push(named("subscription to", "订阅主题", topic));
     }
+    for host in narrow.http_hosts.difference(&requested.http_hosts) {
+        wider.push(named("host", "主机", host));
+    }
+    for secret in narrow.secrets.difference(&requested.secrets) {
+        wider.push(named("secret", "密钥", secret));
+    }
     let mut imports = BTreeMap::new();
     for (name, import) in &narrow.imports {
         match requested.imports.get(name) {
@@ -125,8 +145,8 @@ pub(crate) fn approve(requested: &Grant, approval: &Approval) -> Result<Grant, V
         }
     }
     if wider.is_empty() {
-        let NarrowApproval { kernel, topics, subscriptions, .. } = narrow.clone();
-        return Ok(Grant { kernel, imports, topics, subscriptions });
+        let NarrowApproval { kernel, topics, subscriptions, http_hosts, secrets, .. } = narrow.clone();
+        return Ok(Grant { kernel, imports, topics, subscriptions, http_hosts, secrets });
     }
     Err(wider)
 }
@@ -166,6 +186,8 @@ mod tests {
                 .into(),
             topics: set(&["repair.approved"]),
             subscriptions: set(&["parts.received"]),
+            http_hosts: set(&["api.example.com"]),
+            secrets: set(&["dms-token"]),
         }
     }
 
@@ -208,6 +230,11 @@ mod tests {
                 NarrowApproval { subscriptions: set(&["parts.issued"]), ..NarrowApproval::default() },
                 "subscription to `parts.issued`",
             ),
+            (
+                NarrowApproval { http_hosts: set(&["*.example.com"]), ..NarrowApproval::default() },
+                "host `*.example.com`",
+            ),
+            (NarrowApproval { secrets: set(&["other"]), ..NarrowApproval::default() }, "secret `other`"),
             (import("forecourt:staff/salaries", None, false), "import `forecourt:staff/salaries`"),
             (
                 import("forecourt:crm/people", Some(&["find", "drop"]), false),

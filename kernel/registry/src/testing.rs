@@ -120,6 +120,7 @@ impl Plugin {
             collections: Vec::new(),
             events: Events::default(),
             subscriptions: Vec::new(),
+            http: forecourt_schema::HttpRequest::default(),
             roles: BTreeMap::new(),
             powers: BTreeMap::new(),
         };

@@ -13,6 +13,7 @@ wasmtime::component::bindgen!({
             import forecourt:kernel/modules@0.1.0;
             import forecourt:kernel/log@0.1.0;
             import forecourt:kernel/files@0.1.0;
+            import forecourt:kernel/http@0.1.0;
         }
     ",
     world: "forecourt:host/kernel",

@@ -29,6 +29,7 @@ use crate::json;
 use crate::kernel::Kernel;
 use crate::loaded::Export;
 use crate::nested::case_name;
+use crate::outbound::Item;
 use crate::series::Numbers;
 use crate::tree::{Ground, NestedCall, Origin, Tree};
 
@@ -146,6 +147,8 @@ struct Root {
     nested: Vec<NestedCall>,
     /// Where the last attempt published events, and their topics.
     published: Vec<(Scope, String)>,
+    /// Outbound requests that the last attempt asked for.
+    outbox: Vec<Item>,
     /// The page token that storage refused in the last attempt.
     refused_token: Option<String>,
     /// The plugin that has no place free.
@@ -182,9 +185,22 @@ impl Root {
         let name = &call.operation.operation;
         let command = OperationKind::of(name) == OperationKind::Command;
         let bounds = if name.starts_with("report-") { Bounds::REPORT } else { Bounds::CALL };
-        let (numbers, nested, published) = (Numbers::default(), Vec::new(), Vec::new());
+        let (numbers, nested, published, outbox) = (Numbers::default(), Vec::new(), Vec::new(), Vec::new());
         let (refused_token, crowd) = (None, None);
-        Self { kernel, origin, command, bounds, numbers, nested, published, refused_token, crowd, call, arguments }
+        Self {
+            kernel,
+            origin,
+            command,
+            bounds,
+            numbers,
+            nested,
+            published,
+            outbox,
+            refused_token,
+            crowd,
+            call,
+            arguments,
+        }
     }
 
     async fn run(mut self, mut seat: Seat) -> End {
@@ -232,6 +248,7 @@ impl Root {
             };
             self.numbers.rewind();
             self.nested.clear();
+            self.outbox.clear();
             let tried = {
                 // Pinned where it is: moving a future of this size into the timer would copy it.
                 let attempt = std::pin::pin!(self.attempt(seat, transaction, exclusive));
@@ -246,6 +263,7 @@ impl Root {
                 Ok(Attempt::Commit(transaction, answer)) => match transaction.commit().await {
                     Ok(_) => {
                         self.kernel.dispatcher().published(std::mem::take(&mut self.published));
+                        self.kernel.outbound().wake(self.outbox.drain(..));
                         return answer;
                     }
                     Err(StorageError::Conflict) => {}
@@ -391,8 +409,8 @@ impl Root {
         let Some(tree) = tree else {
             return Err(outcome.err().unwrap_or_else(|| Abort::Internal("a call lost its tree".to_owned())).into());
         };
-        let Tree { mut transaction, numbers, nested, budget, refused_token, published, .. } = *tree;
-        self.published = published;
+        let Tree { mut transaction, numbers, nested, budget, refused_token, published, outbox, .. } = *tree;
+        (self.published, self.outbox) = (published, outbox);
         self.refused_token = refused_token;
         self.numbers = numbers;
         self.nested = nested;

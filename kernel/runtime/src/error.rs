@@ -8,6 +8,7 @@ use forecourt_storage::StorageError;
 use thiserror::Error;
 
 use crate::files::FileError;
+use crate::secrets::SecretError;
 
 /// Starting or operating the kernel failed.
 #[derive(Debug, Error)]
@@ -39,6 +40,9 @@ pub enum KernelError {
     /// A file was not taken or given.
     #[error(transparent)]
     Files(#[from] FileError),
+    /// A secret was not taken.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// A file of the kernel's own could not be read or written.
     #[error("{what}: {source}")]
     Io {

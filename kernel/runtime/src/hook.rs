@@ -21,6 +21,7 @@ use crate::budget::{Bounds, Budget};
 use crate::error::{Abort, CallError};
 use crate::invoke::{Given, HookCall, Target, invoke_each};
 use crate::kernel::Kernel;
+use crate::outbound::Item;
 use crate::series::Numbers;
 use crate::tree::{Ground, NestedCall, Origin, Tree};
 
@@ -117,6 +118,7 @@ struct Running<'a, E> {
     numbers: Numbers,
     nested: Vec<NestedCall>,
     published: Vec<(Scope, String)>,
+    outbox: Vec<Item>,
 }
 
 impl Kernel {
@@ -133,8 +135,8 @@ impl Kernel {
             started: self.clock().now(),
             seed: self.next_seed(),
         });
-        let (numbers, nested, published) = (Numbers::default(), Vec::new(), Vec::new());
-        let mut running = Running { kernel: self, run, errand, seat, origin, numbers, nested, published };
+        let (numbers, nested, published, outbox) = (Numbers::default(), Vec::new(), Vec::new(), Vec::new());
+        let mut running = Running { kernel: self, run, errand, seat, origin, numbers, nested, published, outbox };
         let started = Instant::now();
         let result = running.attempts().await;
         let outcome = result.as_ref().map(|_| ()).map_err(|failure| audit::label(&failure.error));
@@ -171,6 +173,7 @@ impl<E: Errand> Running<'_, E> {
             self.numbers.rewind();
             self.nested.clear();
             self.published.clear();
+            self.outbox.clear();
             let bounds = if exclusive { Bounds::HANDLER.exclusive() } else { Bounds::HANDLER };
             let mut done = Vec::new();
             let tried = {
@@ -182,6 +185,7 @@ impl<E: Errand> Running<'_, E> {
                 Ok(Attempt::Commit(transaction)) => match transaction.commit().await {
                     Ok(_) => {
                         self.kernel.dispatcher().published(std::mem::take(&mut self.published));
+                        self.kernel.outbound().wake(self.outbox.drain(..));
                         return Ok(Ran::Done);
                     }
                     Err(StorageError::Conflict) => CallError::Conflict,
@@ -265,8 +269,8 @@ impl<E: Errand> Running<'_, E> {
         let Some(tree) = tree else {
             return Err(outcome.err().unwrap_or_else(|| Abort::Internal("a call lost its tree".to_owned())).into());
         };
-        let Tree { transaction, numbers, nested, budget, published, .. } = *tree;
-        (self.numbers, self.nested, self.published) = (numbers, nested, published);
+        let Tree { transaction, numbers, nested, budget, published, outbox, .. } = *tree;
+        (self.numbers, self.nested, self.published, self.outbox) = (numbers, nested, published, outbox);
         kernel.metrics().cpu(&target.module.plugin, budget.cpu_ms());
         outcome?;
         Ok(transaction)

@@ -24,6 +24,8 @@ use crate::ledger::Ledger;
 use crate::loaded::Loaded;
 use crate::metrics::Metrics;
 use crate::nested::Plans;
+use crate::outbound::{Outbound, OutboundOptions};
+use crate::secrets::SecretKey;
 use crate::series::Series;
 use crate::suspension::Suspensions;
 use crate::turns::Turns;
@@ -43,6 +45,8 @@ pub struct KernelOptions {
     pub compiler: Compiler,
     /// Where files are kept.
     pub files: FilesOptions,
+    /// Where plugins' requests may go.
+    pub outbound: OutboundOptions,
 }
 
 /// A running kernel.
@@ -69,6 +73,7 @@ pub struct Kernel {
     files: FilesOptions,
     uploads: Seats,
     downloads: Seats,
+    outbound: Outbound,
 }
 
 impl std::fmt::Debug for Kernel {
@@ -84,9 +89,11 @@ impl Kernel {
     /// [`KernelError`] when the engine, the artefact folder or storage refuses. A single plugin that does not load is logged and
     /// answers 500 when it is called.
     pub async fn open(options: KernelOptions) -> Result<Arc<Self>, KernelError> {
-        let KernelOptions { storage, clock, random, artefacts, compiler, files } = options;
+        let KernelOptions { storage, clock, random, artefacts, compiler, files, outbound } = options;
         warn_of_fallbacks();
         let engine = build(Purpose::Run)?;
+        let key = outbound.secret_key.clone().or_else(|| SecretKey::generate(&*random));
+        let key = key.ok_or_else(|| KernelError::Engine("no key for secrets can be made".to_owned()))?;
         let ticker = Ticker::start(&engine)?;
         let kernel = Arc::new(Self {
             _ticker: ticker,
@@ -107,6 +114,7 @@ impl Kernel {
             files,
             uploads: Seats::of_uploads(),
             downloads: Seats::of_downloads(),
+            outbound: Outbound::new(outbound, key),
             engine,
             storage,
             clock,
@@ -162,6 +170,8 @@ impl Kernel {
         let (uploads, downloads) = (self.uploads.taken(), self.downloads.taken());
         text.push_str(&format!("# TYPE forecourt_file_uploads gauge\nforecourt_file_uploads {uploads}\n"));
         text.push_str(&format!("# TYPE forecourt_file_downloads gauge\nforecourt_file_downloads {downloads}\n"));
+        let open = self.outbound.open();
+        text.push_str(&format!("# TYPE forecourt_outbound_open gauge\nforecourt_outbound_open {open}\n"));
         text.push_str(&self.suspensions.to_prometheus());
         text.push_str(&self.dispatcher.to_prometheus(self.clock.now()));
         text
@@ -169,6 +179,10 @@ impl Kernel {
 
     pub(crate) fn files(&self) -> &FilesOptions {
         &self.files
+    }
+
+    pub(crate) fn outbound(&self) -> &Outbound {
+        &self.outbound
     }
 
     pub(crate) fn uploads(&self) -> &Seats {

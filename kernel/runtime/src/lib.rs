@@ -12,6 +12,9 @@
 //! - INVARIANT (no-permit-while-waiting): a root call that waits for a place of its plugin's holds no permit of the kernel's.
 //! - INVARIANT (bytes-first): a file is written down when its bytes are on disk, and its bytes are removed when it is struck out.
 //! - INVARIANT (named-stays): whatever record names a file, the file is there.
+//! - INVARIANT (sent-after-commit), INVARIANT (same-key), INVARIANT (settled-once): an outbound request is sent when its call has committed, always under one key, and takes
+//!   effect here once.
+//! - INVARIANT (secret-unseen): a secret leaves the kernel in a header to a granted host alone.
 //! - INVARIANT (own-code): machine code is loaded only when this kernel made it.
 #![deny(missing_docs)]
 
@@ -44,7 +47,9 @@ mod loaded;
 mod metrics;
 mod nested;
 mod operate;
+mod outbound;
 mod record;
+mod secrets;
 mod series;
 mod state;
 mod suspension;
@@ -62,4 +67,6 @@ pub use kernel::{Kernel, KernelOptions};
 pub use links::{LinkCall, LinkRequest};
 pub use metrics::Metrics;
 pub use operate::{Acting, SubscriptionInfo};
+pub use outbound::{OutboundOptions, OutboxEntry, OutboxFilter, Sending};
+pub use secrets::{SecretError, SecretInfo, SecretKey};
 pub use verify::{Finding, Verified, Verifier, VerifyError};

@@ -30,9 +30,17 @@ pub struct Metrics {
     operations: Mutex<BTreeMap<String, Operation>>,
     cpu_ms: Mutex<BTreeMap<String, u64>>,
     conflicts: AtomicU64,
+    /// Attempts of outbound requests by plugin and the answer's class.
+    outbound: Mutex<BTreeMap<(String, &'static str), u64>>,
 }
 
 impl Metrics {
+    /// An attempt of an outbound request, and the class of its answer: `2xx` and the like, or `no-answer`.
+    pub(crate) fn outbound(&self, plugin: &PluginName, class: &'static str) {
+        let mut outbound = self.outbound.lock().unwrap_or_else(PoisonError::into_inner);
+        *outbound.entry((plugin.to_string(), class)).or_default() += 1;
+    }
+
     pub(crate) fn call(&self, operation: &OperationPath, outcome: Result<(), &'static str>, took: Duration) {
         let mut operations = self.operations.lock().unwrap_or_else(PoisonError::into_inner);
         // Names that nobody serves come from callers and would grow the table without end.
@@ -95,6 +103,11 @@ impl Metrics {
         for (plugin, millis) in &*self.cpu_ms.lock().unwrap_or_else(PoisonError::into_inner) {
             let seconds = Duration::from_millis(*millis).as_secs_f64();
             let _ = writeln!(text, "forecourt_plugin_cpu_seconds_total{{plugin=\"{plugin}\"}} {seconds}");
+        }
+        text.push_str("# TYPE forecourt_outbound_attempts_total counter\n");
+        for ((plugin, class), count) in &*self.outbound.lock().unwrap_or_else(PoisonError::into_inner) {
+            let _ =
+                writeln!(text, "forecourt_outbound_attempts_total{{plugin=\"{plugin}\",answer=\"{class}\"}} {count}");
         }
         let conflicts = self.conflicts.load(Ordering::Relaxed);
         let _ = writeln!(text, "# TYPE forecourt_conflicts_total counter\nforecourt_conflicts_total {conflicts}");

@@ -18,7 +18,7 @@ use forecourt_storage::{Attempts, Mode, Transaction};
 use semver::Version;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-pub(crate) use work::Work;
+pub(crate) use work::{Nothing, Work};
 
 pub use deliveries::SubscriptionInfo;
 
@@ -210,7 +210,7 @@ impl Kernel {
     }
 
     /// Authorises, acts and audits in one transaction; a refusal is counted for the audit.
-    async fn acting<W: Work>(
+    pub(crate) async fn acting<W: Work>(
         &self,
         by: Acting<'_>,
         scope: &Scope,
@@ -243,7 +243,7 @@ impl Kernel {
     }
 
     /// The same with another right than to operate.
-    async fn acting_with<W: Work>(
+    pub(crate) async fn acting_with<W: Work>(
         &self,
         by: Acting<'_>,
         right: AdminRight,
@@ -283,7 +283,7 @@ impl Kernel {
     }
 
     /// Authorises and reads in one consistent state; a refusal is audited.
-    async fn looking<W: Work>(
+    pub(crate) async fn looking<W: Work>(
         &self,
         by: Acting<'_>,
         right: AdminRight,

@@ -24,6 +24,7 @@ impl Kernel {
     pub async fn sweep(&self) -> Result<u64, KernelError> {
         let mut removed = 0;
         for scope in self.all_scopes().await? {
+            self.sweep_outbox(&scope).await?;
             let mut after = None;
             loop {
                 let now = self.clock().now();

@@ -15,6 +15,7 @@ use forecourt_storage::Transaction;
 use crate::budget::Budget;
 use crate::error::Abort;
 use crate::kernel::Kernel;
+use crate::outbound::Item;
 use crate::series::Numbers;
 
 /// What the audit line of a root call tells of a nested one.
@@ -51,6 +52,8 @@ pub(crate) struct Tree {
     pub(crate) blamed: bool,
     /// The scopes and topics of the events published so far, of those undone too.
     pub(crate) published: Vec<(Scope, String)>,
+    /// Outbound requests asked for so far, those undone too.
+    pub(crate) outbox: Vec<Item>,
     /// Handlers of events between a person's call and this one.
     pub(crate) hops: u32,
     /// A page token that storage refused, as no answer of the same query gave it.
@@ -92,6 +95,7 @@ impl Tree {
             nested: Vec::new(),
             stack: Vec::with_capacity(4),
             published: Vec::new(),
+            outbox: Vec::new(),
             hops: 0,
             refused_token: None,
             blamed: false,

@@ -87,7 +87,15 @@ impl Verifier {
     /// [`VerifyError::Auth`].
     pub fn new(storage: Arc<dyn Engine>, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, VerifyError> {
         let auth = Auth::new(Arc::clone(&storage), Arc::clone(&clock), random)?;
-        Ok(Self { storage, clock, auth, registry: Registry::new(), heads: Vec::new(), files: None, verified: Verified::default() })
+        Ok(Self {
+            storage,
+            clock,
+            auth,
+            registry: Registry::new(),
+            heads: Vec::new(),
+            files: None,
+            verified: Verified::default(),
+        })
     }
 
     /// Compares the chains of the audit trails with these heads besides, which somebody kept elsewhere.

@@ -1,5 +1,6 @@
 //! `plugin.toml`: what a plugin says of itself and asks for.
 
+mod http;
 mod links;
 mod subscriptions;
 
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use crate::error::{Code, Problems, both};
 use crate::limits::MANIFEST_ENTRIES;
 use crate::{InterfaceId, SchemaError};
+pub use http::HttpRequest;
 pub use links::LinkRequest;
 pub use subscriptions::{StartRequest, SubscriptionRequest};
 
@@ -42,6 +44,9 @@ pub struct Manifest {
     /// The events it is told of.
     #[serde(default)]
     pub subscriptions: Vec<SubscriptionRequest>,
+    /// Where it sends requests.
+    #[serde(default)]
+    pub http: HttpRequest,
     /// Default roles by operation, `orders/approve`.
     #[serde(default)]
     pub roles: BTreeMap<String, Vec<RoleName>>,
@@ -267,6 +272,7 @@ impl Manifest {
             }
         }
         self.check_subscriptions(problems);
+        self.check_http(problems);
         let mut seen = BTreeSet::new();
         for (at, import) in self.imports.iter().enumerate() {
             if !seen.insert(import.interface.unversioned()) {

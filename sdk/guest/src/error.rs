@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::private::wit::forecourt::kernel::{events, storage};
+use crate::private::wit::forecourt::kernel::{events, http, storage};
 
 /// Why storage refused a request.
 pub use storage::Error as StorageError;
@@ -16,6 +16,8 @@ pub enum KernelError {
     Storage(storage::Error),
     /// The event bus refused.
     Events(events::Error),
+    /// An outbound request was not taken.
+    Http(http::Error),
     /// A record is not of its collection's type, or a value has no JSON form.
     Json(String),
 }
@@ -35,6 +37,7 @@ impl fmt::Display for KernelError {
         match self {
             Self::Storage(error) => write!(f, "storage: {error:?}"),
             Self::Events(error) => write!(f, "events: {error:?}"),
+            Self::Http(error) => write!(f, "http: {error:?}"),
             Self::Json(error) => write!(f, "json: {error}"),
         }
     }
@@ -45,6 +48,12 @@ impl std::error::Error for KernelError {}
 impl From<storage::Error> for KernelError {
     fn from(error: storage::Error) -> Self {
         Self::Storage(error)
+    }
+}
+
+impl From<http::Error> for KernelError {
+    fn from(error: http::Error) -> Self {
+        Self::Http(error)
     }
 }
 

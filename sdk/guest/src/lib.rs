@@ -34,6 +34,7 @@ mod collection;
 mod error;
 pub mod events;
 pub mod files;
+pub mod http;
 pub mod identity;
 pub mod ids;
 pub mod log;

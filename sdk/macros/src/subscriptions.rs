@@ -9,7 +9,7 @@ use wit_parser::TypeDefKind;
 
 use crate::bindings;
 use crate::manifest::Manifest;
-use crate::wit::World;
+use crate::wit::{HTTP_RESPONSE, World};
 
 /// The module `subscriptions`, and the exported interface `subscriber` over it; nothing where the manifest subscribes to nothing.
 pub(crate) fn expand(implementor: &syn::Ident, manifest: &Manifest, world: &World) -> Result<TokenStream, String> {
@@ -31,10 +31,10 @@ pub(crate) fn expand(implementor: &syn::Ident, manifest: &Manifest, world: &Worl
     let mut variants = TokenStream::new();
     let mut arms = TokenStream::new();
     for topic in topics {
-        let (area, record) = payload(world, topic)?;
+        let record = record(world, topic)?;
         let variant = format_ident!("{}", bindings::camel(&topic.replace('.', "-")));
         let doc = format!("`{topic}`");
-        variants.extend(quote! { #[doc = #doc] #variant(super::wit::#area::events::#record), });
+        variants.extend(quote! { #[doc = #doc] #variant(#record), });
         arms.extend(quote! {
             #topic => ::forecourt_sdk::serde_json::from_str(payload).map(Event::#variant).map_err(|error| {
                 Error::Unusable(::std::format!("its payload is not as this plugin knows it: {error}"))
@@ -80,6 +80,15 @@ pub(crate) fn expand(implementor: &syn::Ident, manifest: &Manifest, world: &Worl
             }
         }
     })
+}
+
+/// The type of a topic's payload.
+fn record(world: &World, topic: &str) -> Result<TokenStream, String> {
+    if topic == HTTP_RESPONSE {
+        return Ok(quote!(::forecourt_sdk::http::Response));
+    }
+    let (area, record) = payload(world, topic)?;
+    Ok(quote!(super::wit::#area::events::#record))
 }
 
 /// The area's module and the record of a topic's payload.

@@ -11,6 +11,9 @@ use crate::manifest::Manifest;
 /// Interfaces of `forecourt:kernel` that plugins export, where the kernel calls them.
 const HOOKS: [&str; 1] = ["subscriber"];
 
+/// The topic under which the kernel tells a plugin what came of an outbound request; its payload is a type of the SDK's.
+pub(crate) const HTTP_RESPONSE: &str = "kernel.http-response";
+
 /// The packages and the world of one crate.
 pub(crate) struct World {
     pub(crate) resolve: Resolve,
@@ -102,8 +105,12 @@ impl Packages {
             let _ = writeln!(text, "  import {name};");
         }
         let known = self.type_interfaces(&manifest.exports.interfaces);
-        let told: BTreeSet<String> =
-            manifest.subscribed().into_iter().map(|topic| self.topic_interface(topic)).collect::<Result<_, _>>()?;
+        let told: BTreeSet<String> = manifest
+            .subscribed()
+            .into_iter()
+            .filter(|topic| *topic != HTTP_RESPONSE)
+            .map(|topic| self.topic_interface(topic))
+            .collect::<Result<_, _>>()?;
         for name in told.iter().filter(|name| !known.contains(name)) {
             let _ = writeln!(text, "  import {name};");
         }

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use forecourt_auth::{Auth, Bootstrap, FirstAdmin, Names, NewGroup, NewStore, Principal, SignIn};
 use forecourt_base::{Area, GroupId, OsRandom, Scope, StoreId, SystemClock, UserId};
 use forecourt_registry::Approval;
-use forecourt_runtime::{Acting, Answer, Call, CallError, Compiler, FilesOptions, Kernel, KernelOptions};
+use forecourt_runtime::{
+    Acting, Answer, Call, CallError, Compiler, FilesOptions, Kernel, KernelOptions, OutboundOptions,
+};
 use forecourt_storage::{
     AtPosition, Bytes, Commit, Direction, Engine, ExclusiveGuard, MemoryEngine, Position, RawRow, RowRange, Snapshot,
     StorageError,
@@ -140,6 +142,7 @@ impl Ground {
             artefacts: None,
             compiler: Compiler::InProcess,
             files: FilesOptions::temporary().unwrap(),
+            outbound: OutboundOptions::default(),
         };
         let kernel = Kernel::open(options).await.unwrap();
         let group = GroupId::new("g").unwrap();

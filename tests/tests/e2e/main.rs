@@ -25,6 +25,7 @@ mod hostile;
 mod kill;
 mod kill_events;
 mod links;
+mod outbound;
 mod overload;
 mod races;
 mod repair;

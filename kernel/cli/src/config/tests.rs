@@ -31,6 +31,7 @@ fn nothing_given_means_the_defaults() {
         secure: false,
         origins: Vec::new(),
         file_quota_bytes: 50 << 30,
+        outlets: Outlets::default(),
         log: "info".to_owned(),
         log_format: None,
     };

@@ -1,6 +1,6 @@
 use forecourt_auth::PageRequest;
 use forecourt_base::{OsRandom, SystemClock};
-use forecourt_runtime::{Compiler, FilesOptions, KernelOptions};
+use forecourt_runtime::{Compiler, FilesOptions, KernelOptions, OutboundOptions};
 use forecourt_storage::{Engine, MemoryEngine};
 use serde_json::json;
 
@@ -12,9 +12,8 @@ async fn kernel(storage: &Arc<dyn Engine>) -> Arc<Kernel> {
     let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom));
     let storage = Arc::clone(storage);
     let files = FilesOptions::temporary().unwrap();
-    Kernel::open(KernelOptions { storage, clock, random, artefacts: None, compiler: Compiler::InProcess, files })
-        .await
-        .unwrap()
+    let (compiler, outbound) = (Compiler::InProcess, OutboundOptions::default());
+    Kernel::open(KernelOptions { storage, clock, random, artefacts: None, compiler, files, outbound }).await.unwrap()
 }
 
 fn components() -> Vec<Bytes> {

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use forecourt_base::limits;
+use forecourt_base::{OsRandom, Random, limits};
+use forecourt_runtime::SecretKey;
 use forecourt_storage::{Blobs, Engine, Layout, LogEngine, LogOptions, RealFiles, StorageError};
 
 use crate::failure::{Exit, Failure};
@@ -45,6 +46,23 @@ impl<'a> DataFolder<'a> {
         Blobs::open(&self.storage().join(Layout::BLOBS), Arc::new(RealFiles), limits::FILE_DISK_RESERVE_BYTES as u64)
     }
 
+    /// The key under which secrets are kept, made where it is missing. It lies beside the storage and belongs to no backup, so that a backup opens no secret.
+    pub(crate) fn secret_key(&self) -> Result<SecretKey, Failure> {
+        let path = self.0.join(SECRET_KEY);
+        let failed = |error: &dyn std::fmt::Display| {
+            Failure::new(Exit::Data, format!("the key of secrets `{}` cannot be used: {error}", path.display()))
+        };
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                make_key(self.0, &path).map_err(|error| failed(&error))?
+            }
+            Err(error) => return Err(failed(&error)),
+        };
+        let advice = "it must have 32 bytes: put the right one in its place, or remove it and store every secret anew";
+        SecretKey::new(&bytes).ok_or_else(|| failed(&advice))
+    }
+
     /// Where compiled components are kept; not part of a backup.
     pub(crate) fn artefacts(&self) -> PathBuf {
         self.0.join("cache")
@@ -79,6 +97,23 @@ impl<'a> DataFolder<'a> {
         step.done();
         Ok(engine)
     }
+}
+
+const SECRET_KEY: &str = "secrets.key";
+
+/// Makes a key that survives a loss of power before anything is kept under it, and that nobody else of the machine can read.
+fn make_key(folder: &Path, path: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut bytes = vec![0; SecretKey::BYTES];
+    OsRandom.fill(&mut bytes);
+    let unfinished = path.with_extension("key.new");
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&unfinished, path)?;
+    std::fs::File::open(folder)?.sync_all()?;
+    Ok(bytes)
 }
 
 /// Personal data lie here: nobody else of the machine is to read them.

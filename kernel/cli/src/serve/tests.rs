@@ -1,3 +1,5 @@
+use forecourt_bus::outbound::Outlets;
+
 use super::*;
 
 fn settings(data: &Path) -> Settings {
@@ -9,6 +11,7 @@ fn settings(data: &Path) -> Settings {
         secure: false,
         origins: Vec::new(),
         file_quota_bytes: 1 << 30,
+        outlets: Outlets::default(),
         log: "info".to_owned(),
         log_format: None,
     }
@@ -63,7 +66,14 @@ async fn a_folder_that_cannot_be_opened_says_why() {
 
 #[tokio::test]
 async fn a_memory_kernel_needs_no_folder() {
-    let kernel = kernel(MemoryEngine::new(), None, FilesOptions::temporary().unwrap(), Progress::new()).await.unwrap();
+    let kernel = kernel(
+        MemoryEngine::new(),
+        None,
+        (FilesOptions::temporary().unwrap(), OutboundOptions::default()),
+        Progress::new(),
+    )
+    .await
+    .unwrap();
     assert!(!kernel.auth().is_bootstrapped().await.unwrap());
     assert!(own_program().unwrap().exists());
 }

@@ -109,6 +109,6 @@ impl Kernel {
             _ => return,
         };
         let entry = audit::entry(self.clock().now(), by.principal, scope, access.action(), outcome, by.request_id);
-        audit::append_alone(self, &entry).await;
+        audit::append_alone(self, entry).await;
     }
 }

@@ -87,7 +87,7 @@ impl Kernel {
             let (now, action) = (self.clock().now(), Access::Download.action());
             let mut line = audit::entry(now, by.principal, scope, action, Outcome::Done, by.request_id);
             line.note = open.info.sha256.clone();
-            audit::append_alone(self, &line).await;
+            audit::append_alone(self, line).await;
         }
         let whole = from == 0 && end == open.info.bytes;
         let digest = whole.then(|| (open.id, Sha256::new()));

@@ -4,6 +4,7 @@
 mod events;
 mod facts;
 mod files;
+mod http;
 mod ids;
 mod log;
 mod storage;
@@ -24,6 +25,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<CallState>) -> Result<(), Kernel
         interfaces::clock::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
         interfaces::ids::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
         interfaces::modules::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+        interfaces::http::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
         interfaces::files::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
         interfaces::log::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
     };

@@ -158,7 +158,7 @@ impl Work for Disable<'_> {
 }
 
 /// Only the authorisation itself.
-pub(super) struct Nothing;
+pub(crate) struct Nothing;
 
 impl Work for Nothing {
     type Output = ();

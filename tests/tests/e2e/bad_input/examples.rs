@@ -166,6 +166,17 @@ fn of_groups(world: &World) -> Vec<Example> {
             .answers(201),
         example("PUT", "/v1/groups/{group}/roles/{role}/grants", admin, &[GROUP, "tech"]).body(grants, &["grants"]),
         example("GET", "/v1/groups/{group}/plugins", admin, &[GROUP]),
+        example("GET", "/v1/groups/{group}/plugins/{name}/secrets", admin, &[GROUP, "caller"]),
+        example("PUT", "/v1/groups/{group}/plugins/{name}/secrets/{secret}", admin, &[GROUP, "caller", "other-token"])
+            .body(json!({ "value": "dusty-road-43" }), &["value"])
+            .answers(201),
+        example(
+            "DELETE",
+            "/v1/groups/{group}/plugins/{name}/secrets/{secret}",
+            admin,
+            &[GROUP, "caller", "outside-token"],
+        )
+        .answers(204),
         publish,
         example(
             "PUT",
@@ -291,10 +302,17 @@ fn of_places(world: &World) -> Vec<Example> {
     let (admin, store) = (&world.admin, world.store.as_str());
     let audit: &[&str] = &["action", "user", "outcome", "from", "until", "after", "limit"];
     let events: &[&str] = &["topics", "after", "limit"];
+    let outbox: &[&str] = &["state", "plugin", "after", "limit"];
     let module = |plugin| json!({ "plugin": plugin, "version": "0.1.0" });
     let required = &["plugin", "version"];
     let file = |example: Example| Example { body: Body::File(FILE), ..example };
     vec![
+        example("GET", "/v1/stores/{store}/outbox", admin, &[store]).query(outbox),
+        example("POST", "/v1/stores/{store}/outbox/{id}/retry", admin, &[store, &world.request]),
+        example("DELETE", "/v1/stores/{store}/outbox/{id}", admin, &[store, &world.request]),
+        example("GET", "/v1/groups/{group}/outbox", admin, &[GROUP]).query(outbox),
+        example("POST", "/v1/groups/{group}/outbox/{id}/retry", admin, &[GROUP, &world.request]).answers(404),
+        example("DELETE", "/v1/groups/{group}/outbox/{id}", admin, &[GROUP, &world.request]).answers(404),
         file(example("POST", "/v1/stores/{store}/files", admin, &[store])),
         file(example("PUT", "/v1/stores/{store}/files/{sha256}", admin, &[store, FILE_NAME])),
         example("GET", "/v1/stores/{store}/files/{sha256}", admin, &[store, FILE_NAME]),

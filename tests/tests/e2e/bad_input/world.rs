@@ -66,6 +66,8 @@ pub(super) struct World {
     pub(super) letters: [Vec<String>; 2],
     /// The component with every type.
     pub(super) types: Vec<u8>,
+    /// An outbound request that failed for good.
+    pub(super) request: String,
     /// What could be read when it had begun.
     before: Value,
 }
@@ -132,11 +134,12 @@ impl World {
         for place in [format!("stores/{store}"), format!("groups/{GROUP}")] {
             admin.send("POST", &format!("/v1/{place}/files"), Some("application/pdf"), FILE).unwrap().ok();
         }
+        let request = request(&admin, &store);
         advisor.call(&store, "probe/effects/act", &json!({ "note": "first", "ending": "succeed" })).ok();
         advisor.call(&store, "probe/accounts/open", &json!({ "account": "a", "balance": 100 })).ok();
         let letters = letters(&ground, &store);
         let mut world =
-            Self { ground, admin, root, outsider, advisor, spare, store, letters, types, before: Value::Null };
+            Self { ground, admin, root, outsider, advisor, spare, store, letters, types, request, before: Value::Null };
         world.before = state::read(&world);
         world
     }
@@ -155,4 +158,22 @@ impl World {
     pub(super) fn nobody(&self) -> Client {
         self.ground.server.client()
     }
+}
+
+/// Has the guest `caller` ask for what nobody may reach, in a store, and waits until that has failed and the guest was told.
+fn request(admin: &Client, store: &str) -> String {
+    publish(admin, "caller");
+    grant(admin, "caller", "0.1.0");
+    let module = json!({ "plugin": "caller", "version": "0.1.0" });
+    admin.put(&format!("/v1/stores/{store}/modules/caller"), &module).ok();
+    admin
+        .put(&format!("/v1/groups/{GROUP}/plugins/caller/secrets/outside-token"), &json!({ "value": "dusty-road" }))
+        .ok();
+    let arguments = json!({ "key": "a", "url": "https://127.0.0.1/", "secretly": false, "ending": "well" });
+    let id = admin.call(store, "caller/calls/send", &arguments).ok().as_str().unwrap().to_owned();
+    let failed = |request: &Value| request["id"] == id.as_str() && request["state"] == "failed";
+    while !admin.all(&format!("/v1/stores/{store}/outbox")).iter().any(failed) {
+        std::thread::yield_now();
+    }
+    id
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use forecourt_auth::{Bootstrap, FirstAdmin, Names, NewGroup, NewStore, Principal, SignIn};
 use forecourt_base::{Area, GroupId, ManualClock, OsRandom, Scope, StoreId, Timestamp, UserId};
 use forecourt_registry::Approval;
-use forecourt_runtime::{Acting, Call, CallError, Collected, Compiler, FilesOptions, Kernel, KernelOptions};
+use forecourt_runtime::{
+    Acting, Call, CallError, Collected, Compiler, FilesOptions, Kernel, KernelOptions, OutboundOptions,
+};
 use forecourt_storage::{Blobs, Bytes, MemoryEngine};
 use forecourt_tests::guests;
 use forecourt_tests::random::Seeded;
@@ -35,6 +37,7 @@ impl Ground {
             artefacts: None,
             compiler: Compiler::InProcess,
             files,
+            outbound: OutboundOptions::default(),
         };
         let kernel = Kernel::open(options).await.unwrap();
         let group = GroupId::new("g").unwrap();
