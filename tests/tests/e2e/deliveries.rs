@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use forecourt_base::limits;
 use forecourt_tests::ground::{GROUP, grant, publish};
+use forecourt_tests::server::forecourt;
 use forecourt_tests::{Client, Ground, Place, ground};
 use serde_json::{Value, json};
 
@@ -227,6 +228,43 @@ fn what_was_not_delivered_is_for_those_who_answer_for_the_store() {
 }
 
 #[test]
+fn the_command_line_shows_and_settles_what_was_not_delivered() {
+    let place = place_with(ground(), &["pulse", "tally"]);
+    let shop = Shop::of(&place);
+    shop.emit("k", 2, "unusable");
+    shop.emit("r", 1, "refused");
+    until("two dead letters and a parked key", || {
+        let found = shop.subscription("tally");
+        if found["dead_letters"] == 2 && found["parked_keys"] == 1 { Ok(()) } else { Err(found.to_string()) }
+    });
+    let run = |arguments: &[&str]| {
+        let url = ground().server.url();
+        let mut command = forecourt(arguments);
+        command.env("FORECOURT_URL", url).env("FORECOURT_TOKEN", shop.admin.token().unwrap());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let subscriptions = run(&["subscriptions", &shop.store]);
+    let row: Vec<_> = subscriptions.lines().last().unwrap().split_whitespace().collect();
+    assert_eq!(row, ["tally", "0.1.0", "0", "1", "2", "echo.heard,pulse.beat"]);
+    let letters = run(&["dead-letters", "list", &shop.store]);
+    let ids: Vec<_> = letters.lines().skip(1).map(|line| line.split_whitespace().next().unwrap()).collect();
+    assert_eq!(ids.len(), 2);
+    let shown: Value = serde_json::from_str(&run(&["dead-letters", "show", &shop.store, ids[0]])).unwrap();
+    assert_eq!((&shown["reason"], &shown["event"]["key"]), (&json!("unusable"), &json!("k")));
+    assert!(run(&["dead-letters", "redrive", &shop.store, ids[0]]).contains("handed to tally again"));
+    assert!(run(&["dead-letters", "drop", &shop.store, ids[1]]).contains("dropped"));
+    until("it is a dead letter again", || {
+        let left = shop.letters();
+        if left.len() == 1 && left[0]["id"] != ids[0] { Ok(()) } else { Err(format!("{left:?}")) }
+    });
+    shop.mend();
+    assert_eq!(run(&["retry", &shop.store, "tally", "--key", "r"]), "1 parked keys are tried now\n");
+    shop.told("r", 1);
+}
+
+#[test]
 fn an_extension_has_no_area_and_is_told_all_the_same() {
     let place = place_with(ground(), &["pulse", "tally"]);
     let shop = Shop::of(&place);
@@ -310,6 +348,7 @@ fn events_that_go_round_end_in_a_dead_letter_that_says_so() {
     shop.advisor.call(&shop.store, "echo/turns/begin", &json!({ "key": "ring" })).ok();
     let letter = until("the ring is broken", || shop.letters().pop().ok_or_else(String::new));
     assert_eq!((&letter["reason"], &letter["event"]["hops"]), (&json!("hop-limit"), &json!(limits::EVENT_HOPS)));
+    assert!(letter["error"].as_str().unwrap().contains("16 handlers"), "{letter}");
     let turns = || shop.advisor.call(&shop.store, "echo/turns/get-turns", &json!({ "key": "ring" })).ok();
     assert_eq!(turns(), limits::EVENT_HOPS);
     // Who redrives it begins anew.

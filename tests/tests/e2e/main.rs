@@ -14,6 +14,7 @@ mod bad_input;
 mod commands;
 mod commits;
 mod deliveries;
+mod deliveries_in_time;
 mod edges;
 mod files;
 mod floor;

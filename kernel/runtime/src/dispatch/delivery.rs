@@ -184,6 +184,15 @@ fn failure(error: Option<&Val>) -> Failure {
     }
 }
 
+/// Why an event is a dead letter that was not tried.
+fn untried(reason: Reason) -> String {
+    match reason {
+        Reason::HopLimit => format!("it came by {} handlers, one after another: events go round", limits::EVENT_HOPS),
+        Reason::NotGranted => "the group does not grant its topic".to_owned(),
+        Reason::Failed | Reason::Unusable => "it was tried before".to_owned(),
+    }
+}
+
 /// What is kept of a handler's words.
 const ERROR_CHARACTERS: usize = 1_000;
 
@@ -250,8 +259,7 @@ impl Errand for Delivery<'_> {
                 }
                 Fate::Queue => None,
                 Fate::Bury(reason) => {
-                    let error = format!("{reason:?}");
-                    self.bury(transaction, item, reason, error, item.failures, now).await?;
+                    self.bury(transaction, item, reason, untried(reason), item.failures, now).await?;
                     lanes.entry(item.event.key.clone()).or_default().tried = true;
                     continue;
                 }

@@ -202,16 +202,14 @@ impl Work for Retry<'_> {
             }
         };
         let now = kernel.clock().now();
-        let mut retried = 0;
-        for before in keys.into_iter().filter(|key| key.due > now) {
+        for before in keys.iter().filter(|key| key.due > now) {
             let after = ParkedKey { due: now, ..before.clone() };
-            forecourt_bus::set_parked(transaction, scope, plugin, Some(&before), Some(&after)).await?;
-            retried += 1;
+            forecourt_bus::set_parked(transaction, scope, plugin, Some(before), Some(&after)).await?;
         }
-        if retried > 0 {
+        if !keys.is_empty() {
             forecourt_bus::write_subscription(transaction, scope, plugin, row).await?;
         }
-        Ok(retried)
+        Ok(keys.len())
     }
 
     fn note(&self, done: &usize) -> String {
