@@ -6,7 +6,7 @@ use forecourt_auth::{Bootstrap, FirstAdmin, Names, NewGroup, NewStore, Principal
 use forecourt_base::{Area, GroupId, ManualClock, OsRandom, PluginName, Scope, StoreId, Timestamp, UserId, limits};
 use forecourt_bus::ParkedKey;
 use forecourt_registry::Approval;
-use forecourt_runtime::{Acting, Call, Compiler, Kernel, KernelOptions};
+use forecourt_runtime::{Acting, Call, Compiler, FilesOptions, Kernel, KernelOptions, OutboundOptions};
 use forecourt_storage::{Engine, MemoryEngine};
 use forecourt_tests::guests;
 use serde_json::{Value, json};
@@ -41,6 +41,8 @@ impl Ground {
             random: Arc::new(OsRandom),
             artefacts: None,
             compiler: Compiler::InProcess,
+            files: FilesOptions::temporary().unwrap(),
+            outbound: OutboundOptions::default(),
         };
         let kernel = Kernel::open(options).await.unwrap();
         let admin =
