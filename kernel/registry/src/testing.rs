@@ -121,6 +121,7 @@ impl Plugin {
             events: Events::default(),
             subscriptions: Vec::new(),
             http: forecourt_schema::HttpRequest::default(),
+            links: BTreeMap::new(),
             roles: BTreeMap::new(),
             powers: BTreeMap::new(),
         };
