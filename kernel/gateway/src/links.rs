@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::body::{Fields, JsonBody};
 use crate::call::{answer, idempotency_key, store_scope};
 use crate::credentials::Signed;
+use crate::own::PublicId;
 use crate::problem::Problem;
 use crate::query::{Nothing, Params, Segments};
 use crate::request::Asked;
@@ -98,12 +99,12 @@ pub(crate) async fn revoke(
     State(app): State<App>,
     asked: Asked,
     Signed(principal): Signed,
-    Segments((store, link)): Segments<(StoreId, String)>,
+    Segments((store, link)): Segments<(StoreId, PublicId)>,
     Params(Nothing {}): Params<Nothing>,
 ) -> Result<Response, Problem> {
     let scope = store_scope(&app, &asked, &principal, store, "revoke-link").await?;
     let acting = Acting { principal: &principal, request_id: &asked.0.request_id };
-    app.kernel().revoke_link(acting, &scope, &link).await?;
+    app.kernel().revoke_link(acting, &scope, &link.0).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

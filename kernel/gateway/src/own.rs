@@ -19,18 +19,32 @@ use crate::query::{Nothing, Params, Segments};
 use crate::request::Asked;
 use crate::views;
 
+/// What a session, an API key or a link is called in lists: 16 hexadecimal digits.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct PublicId(pub(crate) String);
+
+impl TryFrom<String> for PublicId {
+    type Error = &'static str;
+
+    fn try_from(id: String) -> Result<Self, Self::Error> {
+        let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if id.len() == 16 && id.bytes().all(digit) { Ok(Self(id)) } else { Err("is no id") }
+    }
+}
+
 #[derive(Debug, Deserialize)]
 pub(crate) struct SessionPath {
     group: Option<GroupId>,
     user: UserId,
-    session: String,
+    session: PublicId,
 }
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct KeyPath {
     group: Option<GroupId>,
     user: UserId,
-    key: String,
+    key: PublicId,
 }
 
 #[derive(Deserialize)]
@@ -66,7 +80,7 @@ pub(crate) async fn end_session(
     Params(Nothing {}): Params<Nothing>,
 ) -> Result<Response, Problem> {
     let acting = Acting { principal: &principal, request_id: &asked.request_id };
-    app.kernel().auth().revoke_session(acting, group.as_ref(), &user, &session).await?;
+    app.kernel().auth().revoke_session(acting, group.as_ref(), &user, &session.0).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -111,7 +125,7 @@ pub(crate) async fn revoke_key(
     Params(Nothing {}): Params<Nothing>,
 ) -> Result<Response, Problem> {
     let acting = Acting { principal: &principal, request_id: &asked.request_id };
-    app.kernel().auth().revoke_api_key(acting, group.as_ref(), &user, &key).await?;
+    app.kernel().auth().revoke_api_key(acting, group.as_ref(), &user, &key.0).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

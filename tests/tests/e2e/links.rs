@@ -166,7 +166,7 @@ fn links_are_made_and_revoked_by_those_with_the_power() {
     assert!(list(&shop.tech).is_empty(), "who could not have made it does not see it");
     there.advisor.get(&links).problem(403, "forbidden");
     shop.tech.delete(&format!("{links}/{id}")).problem(403, "forbidden");
-    shop.advisor.delete(&format!("{links}/nothing")).problem(404, "unknown-resource");
+    shop.advisor.delete(&format!("{links}/0123456789abcdef")).problem(404, "unknown-resource");
     call(&path, GET, json!({})).ok();
     assert_eq!(place.admin.delete(&format!("{links}/{id}")).status, 204);
     assert!(list(&shop.advisor)[0]["revoked"].is_string());

@@ -6,7 +6,7 @@ use forecourt_tests::{Answer, Client};
 use serde_json::{Value, json};
 
 use super::cases::Case;
-use super::world::World;
+use super::world::{World, tomorrow};
 
 /// What a route takes as its body.
 #[derive(Debug, Clone)]
@@ -116,6 +116,7 @@ const PAGE: &[&str] = &["after", "limit"];
 pub(super) fn of(world: &World) -> Vec<Example> {
     let mut all = unscoped(world);
     all.extend(of_groups(world));
+    all.extend(of_access(world));
     all.extend(of_users(world));
     all.extend(of_deployment(world));
     all.extend(of_stores(world));
@@ -125,6 +126,81 @@ pub(super) fn of(world: &World) -> Vec<Example> {
     all
 }
 
+/// Roles, API keys, sessions, links and the seals of the trail.
+fn of_access(world: &World) -> Vec<Example> {
+    let (admin, store, access) = (&world.admin, world.store.as_str(), &world.access);
+    let link =
+        json!({ "customer": "c1", "record": "linked", "operations": ["probe/effects/act"], "expires": tomorrow() });
+    let open = Example {
+        signed: false,
+        ..example(
+            "POST",
+            "/l/{token}/{area}/{interface}/{operation}",
+            &world.nobody(),
+            &[&access.link_token, "probe", "effects", "act"],
+        )
+    };
+    let verification: &[&str] = &["after", "limit", "known_seal", "known_hash"];
+    let mut all = vec![
+        example("GET", "/v1/groups/{group}/audit/head", admin, &[GROUP]),
+        example("GET", "/v1/groups/{group}/audit/verification", admin, &[GROUP]).query(verification),
+        example("GET", "/v1/groups/{group}/audit/export", admin, &[GROUP]).query(PAGE),
+        example("GET", "/v1/groups/{group}/roles/{role}", admin, &[GROUP, "tech"]),
+        example("GET", "/v1/groups/{group}/roles/{role}/holders", admin, &[GROUP, "tech"]).query(PAGE),
+        example("DELETE", "/v1/groups/{group}/roles/{role}", admin, &[GROUP, "valet"]).answers(204),
+        open.body(json!({ "ending": "succeed" }), &["ending"]),
+        example("GET", "/v1/stores/{store}/links", admin, &[store]).query(&["record", "after", "limit"]),
+        example("POST", "/v1/stores/{store}/links", admin, &[store])
+            .body(link, &["record", "operations", "expires"])
+            .answers(201),
+        example("DELETE", "/v1/stores/{store}/links/{link}", admin, &[store, &access.link]).answers(204),
+    ];
+    let group: &[&str] = &[GROUP];
+    all.extend(of_owners(ROUTES_OF_USERS, admin, group, ["mei.lin", "till"], (&access.sessions[0], &access.keys[0])));
+    let ids = (access.sessions[1].as_str(), access.keys[1].as_str());
+    all.extend(of_owners(ROUTES_OF_DEPLOYMENT, &world.root, &[], ["deputy", "robot"], ids));
+    all
+}
+
+/// What belongs to one user of a group.
+const ROUTES_OF_USERS: [&str; 5] = [
+    "/v1/groups/{group}/users/{user}/sessions",
+    "/v1/groups/{group}/users/{user}/sessions/{session}",
+    "/v1/groups/{group}/users/{user}/keys",
+    "/v1/groups/{group}/users/{user}/keys/{key}",
+    "/v1/groups/{group}/users/{user}/password-reset",
+];
+/// The same of the deployment.
+const ROUTES_OF_DEPLOYMENT: [&str; 5] = [
+    "/v1/users/{user}/sessions",
+    "/v1/users/{user}/sessions/{session}",
+    "/v1/users/{user}/keys",
+    "/v1/users/{user}/keys/{key}",
+    "/v1/users/{user}/password-reset",
+];
+
+fn of_owners(
+    routes: [&'static str; 5],
+    who: &Client,
+    group: &[&str],
+    [person, program]: [&str; 2],
+    (session, key): (&str, &str),
+) -> Vec<Example> {
+    let [sessions, one_session, keys, one_key, reset] = routes;
+    fn path<'a>(group: &[&'a str], rest: &[&'a str]) -> Vec<&'a str> {
+        [group, rest].concat()
+    }
+    let new = json!({ "name": "second", "roles": [], "expires": "2999-01-01T00:00:00Z" });
+    vec![
+        example("GET", sessions, who, &path(group, &[person])),
+        example("DELETE", one_session, who, &path(group, &[person, session])).answers(204),
+        example("GET", keys, who, &path(group, &[program])),
+        example("POST", keys, who, &path(group, &[program])).body(new, &["name"]).answers(201),
+        example("DELETE", one_key, who, &path(group, &[program, key])).answers(204),
+        example("POST", reset, who, &path(group, &[person])).answers(201),
+    ]
+}
+
 fn unscoped(world: &World) -> Vec<Example> {
     let nobody = world.nobody();
     let open = |method, route, segments: &[&str]| Example {
@@ -132,6 +208,7 @@ fn unscoped(world: &World) -> Vec<Example> {
         query: None,
         ..example(method, route, &nobody, segments)
     };
+    let reset = json!({ "token": world.access.reset, "password": "another road 43" });
     let sign_in = json!({ "group": GROUP, "user": "li.wei", "password": PASSWORD, "cookie": false });
     vec![
         open("GET", "/healthz", &[]),
@@ -141,6 +218,7 @@ fn unscoped(world: &World) -> Vec<Example> {
         open("POST", "/v1/sessions", &[]).query(&[]).body(sign_in, &["user", "password"]).answers(201),
         example("GET", "/v1/sessions/current", &world.advisor, &[]),
         example("DELETE", "/v1/sessions/current", &world.spare, &[]).answers(204),
+        open("POST", "/v1/password-resets", &[]).query(&[]).body(reset, &["token", "password"]).answers(204),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use forecourt_base::{Clock, SystemClock};
 use forecourt_schema::fixtures::Fixture;
 use forecourt_tests::ground::{GROUP, grant, publish};
 use forecourt_tests::server::PASSWORD;
@@ -68,6 +69,8 @@ pub(super) struct World {
     pub(super) types: Vec<u8>,
     /// An outbound request that failed for good.
     pub(super) request: String,
+    /// What opens something, or is there to be ended.
+    pub(super) access: Access,
     /// What could be read when it had begun.
     before: Value,
 }
@@ -138,8 +141,21 @@ impl World {
         advisor.call(&store, "probe/effects/act", &json!({ "note": "first", "ending": "succeed" })).ok();
         advisor.call(&store, "probe/accounts/open", &json!({ "account": "a", "balance": 100 })).ok();
         let letters = letters(&ground, &store);
-        let mut world =
-            Self { ground, admin, root, outsider, advisor, spare, store, letters, types, request, before: Value::Null };
+        let access = Access::of(&admin, &root, &client, &store);
+        let mut world = Self {
+            ground,
+            admin,
+            root,
+            outsider,
+            advisor,
+            spare,
+            store,
+            letters,
+            types,
+            request,
+            access,
+            before: Value::Null,
+        };
         world.before = state::read(&world);
         world
     }
@@ -157,6 +173,48 @@ impl World {
     /// Somebody who has not signed in.
     pub(super) fn nobody(&self) -> Client {
         self.ground.server.client()
+    }
+}
+
+/// Sessions, keys, links and a token, by the names that routes give them.
+#[derive(Debug)]
+pub(super) struct Access {
+    /// A session of `mei.lin`, and of the deployment's `deputy`.
+    pub(super) sessions: [String; 2],
+    /// A key of the program `till`, and of the deployment's `robot`.
+    pub(super) keys: [String; 2],
+    /// A link that is there to be revoked.
+    pub(super) link: String,
+    /// The token of a link that opens the note `linked`.
+    pub(super) link_token: String,
+    /// A token with which `li.wei` can set a new password.
+    pub(super) reset: String,
+}
+
+/// An instant that a link may expire at.
+pub(super) fn tomorrow() -> String {
+    SystemClock.now().plus_millis(24 * 60 * 60 * 1_000).to_rfc3339()
+}
+
+impl Access {
+    fn of(admin: &Client, root: &Client, client: &Client, store: &str) -> Self {
+        let users = format!("/v1/groups/{GROUP}/users");
+        let text = |value: &Value, field: &str| value[field].as_str().unwrap().to_owned();
+        admin.post(&format!("/v1/groups/{GROUP}/roles"), &json!({ "name": "valet" })).ok();
+        admin.post(&users, &json!({ "id": "mei.lin", "name": "林梅", "password": PASSWORD })).ok();
+        admin.post(&users, &json!({ "id": "till", "name": "Till", "service": true })).ok();
+        root.post("/v1/users", &json!({ "id": "robot", "name": "Robot", "service": true })).ok();
+        let _ = client.sign_in(Some(GROUP), "mei.lin", PASSWORD);
+        let _ = client.sign_in(None, "deputy", PASSWORD);
+        let first = |who: &Client, path: &str| text(&who.get(path).ok()["items"][0], "id");
+        let sessions = [first(admin, &format!("{users}/mei.lin/sessions")), first(root, "/v1/users/deputy/sessions")];
+        let key = |who: &Client, path: &str| text(&who.post(path, &json!({ "name": "first" })).ok(), "id");
+        let keys = [key(admin, &format!("{users}/till/keys")), key(root, "/v1/users/robot/keys")];
+        let body = json!({ "record": "linked", "operations": ["probe/effects/act"], "expires": tomorrow() });
+        let link = || admin.post(&format!("/v1/stores/{store}/links"), &body).ok();
+        let link_token = text(&link(), "path").strip_prefix("/l/").unwrap().to_owned();
+        let reset = text(&admin.post(&format!("{users}/li.wei/password-reset"), &json!({})).ok(), "token");
+        Self { sessions, keys, link: text(&link(), "id"), link_token, reset }
     }
 }
 
