@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use forecourt_base::{Area, PluginName, RoleName, StoreId};
 use forecourt_registry::{ModuleRef, Publisher};
+use forecourt_storage::BlobId;
 
 use super::*;
 
@@ -93,6 +94,13 @@ fn of_kernel() -> Vec<(KernelError, &'static str)> {
         (KernelError::Events(BusError::BadCursor), "invalid-fields"),
         (KernelError::Events(BusError::Storage(StorageError::Full)), "full"),
         (KernelError::Io { what: "x".to_owned(), source: std::io::Error::other("y") }, "internal"),
+        (KernelError::Files(FileError::TooLarge { bytes_max: 1 }), "body-too-large"),
+        (KernelError::Files(FileError::Quota { quota_bytes: 1, used_bytes: 1 }), "file-quota"),
+        (KernelError::Files(FileError::OtherContent { found: BlobId::new([7; 32]) }), "other-content"),
+        (KernelError::Files(FileError::Unknown(BlobId::new([7; 32]))), "unknown-resource"),
+        (KernelError::Secret(SecretError::BadName), "unknown-path"),
+        (KernelError::Secret(SecretError::BadValue), "invalid-fields"),
+        (KernelError::Secret(SecretError::TooMany), "invalid-fields"),
     ]
 }
 
@@ -136,7 +144,7 @@ fn problems<E: Into<Problem>>(cases: Vec<(E, &'static str)>) -> Vec<(Problem, &'
 }
 
 /// Problems that no crate below knows of. Tests of this crate reach each of them.
-const OF_THE_GATEWAY: [&str; 12] = [
+const OF_THE_GATEWAY: [&str; 13] = [
     "link-refused",
     "not-http",
     "address-too-long",
@@ -149,6 +157,7 @@ const OF_THE_GATEWAY: [&str; 12] = [
     "method-not-allowed",
     "request-timeout",
     "unsupported-media-type",
+    "range-beyond",
 ];
 
 #[test]
