@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "Cargo.lock",
         "archive",
         "caller",
-        "caller",
+        "clockwork",
         "desk",
         "echo",
         "harm",

@@ -88,6 +88,7 @@ impl Ground {
             by_get: false,
             idempotency_key: None,
             request_id: "bench".to_owned(),
+            trace: None,
         }
     }
 

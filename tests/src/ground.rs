@@ -53,8 +53,13 @@ pub fn grant(admin: &Client, name: &str, version: &str) -> Value {
 impl Ground {
     /// A kernel of one's own with the guests `probe` and `relay`.
     pub fn begin() -> Self {
+        Self::begin_with(&[])
+    }
+
+    /// The same with flags of `serve`.
+    pub fn begin_with(flags: &[&str]) -> Self {
         let folder = Folder::with_group(GROUP);
-        let server = Server::start(&folder, &[]);
+        let server = Server::start(&folder, flags);
         let admin = server.client().sign_in(Some(GROUP), "admin", PASSWORD);
         for (name, version) in [("probe", "0.1.0"), ("relay", "0.1.0")] {
             publish(&admin, name);

@@ -1,7 +1,8 @@
 //! What the end-to-end tests stand on: the built program, servers of it in folders of their own, a client, and guests.
 //!
 //! Nothing here but the floors of `bench` knows what the kernel is made of: it is driven as people drive it, by its command line and over HTTP.
-//! Nothing waits by sleeping: a server is ready when it says so, and whatever else must be awaited is awaited by an answer.
+//! Nothing waits by sleeping: a server is ready when it says so, and whatever else must be awaited is awaited by an answer, asked for again
+//! after a [`pause`] where it comes by itself.
 //!
 //! `FORECOURT_KILL_ROUNDS` sets how often the kernel is killed (50), `FORECOURT_HISTORY_TRANSACTIONS` how many requests the
 //! judge of histories sees (2,000), `FORECOURT_SEED` repeats the choices of a random test that failed.
@@ -32,3 +33,8 @@ pub mod workshop;
 pub use client::{Answer, Client};
 pub use ground::{Ground, Place, ground};
 pub use server::{Folder, Server};
+
+/// The pause between two looks at what comes by itself, so that looking leaves the processor to it.
+pub fn pause() {
+    std::thread::park_timeout(std::time::Duration::from_millis(20));
+}

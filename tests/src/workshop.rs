@@ -135,6 +135,11 @@ impl Workshop {
         Order::of(&self.call(&self.advisor, "repair/orders/receive", self.reception()).ok())
     }
 
+    /// The order of which this is the summary.
+    pub fn order(&self, summary: &Value) -> Order {
+        Order::of(summary)
+    }
+
     /// Asks for a command on an order as it is now.
     pub fn ask(&self, who: &Client, order: &Order, command: &str, arguments: Value) -> Answer {
         self.call(who, &format!("repair/orders/{command}"), order.with(arguments))

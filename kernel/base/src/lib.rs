@@ -10,17 +10,21 @@
 
 mod bilingual;
 mod clock;
+mod cron;
 mod host;
 mod ids;
 pub mod limits;
 mod random;
 mod scalar;
+mod trace;
 mod uuid;
 
 pub use bilingual::Bilingual;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use cron::{CronLine, CronLineError};
 pub use host::{Host, HostPattern, HostPatternError};
 pub use ids::{Area, GroupId, IdError, OperationPath, PluginName, RoleName, Scope, StoreId, UserId};
 pub use random::{OsRandom, Random, SeededRandom};
 pub use scalar::Scalar;
+pub use trace::TraceContext;
 pub use uuid::{uuid_v7, uuid_v7_from};

@@ -99,6 +99,46 @@ limits! {
     EVENT_STREAMS: usize = 256;
     /// time after which such a client is told that there was nothing
     EVENT_STREAM_HEARTBEAT_MS: u64 = 15_000;
+    /// a timer's key
+    TIMER_KEY_BYTES: usize = 128;
+    /// a timer's payload
+    TIMER_PAYLOAD_BYTES: usize = 32 * KIB;
+    /// days that a timer may lie ahead
+    TIMER_AHEAD_D: u64 = 3_660;
+    /// timers that one plugin has set in one store, or in a group as a whole
+    TIMERS_HELD: usize = 100_000;
+    /// timers that one transaction turns into events
+    TIMERS_AT_ONCE: usize = 32;
+    /// the text of a cron line
+    CRON_LINE_BYTES: usize = 512;
+    /// stretches of past runs that are remembered of one cron line, so that a clock which is set back repeats none
+    CRON_STRETCHES: usize = 16;
+    /// the longest time for which a jump of the clock goes unnoticed
+    SCHEDULE_TICK_MS: u64 = 1_000;
+    /// looks at timers and cron lines at once
+    SCHEDULE_AT_ONCE: usize = 16;
+    /// time between two looks at what plugins and stores there are, for changes that nobody told of
+    SCHEDULE_REFRESH_S: u64 = 60;
+    /// job steps taken at once
+    JOB_STEPS: usize = 4;
+    /// jobs of one plugin that run in one store, or in a group as a whole
+    JOBS_HELD: usize = 100;
+    /// failures of a job's step in a row after which the job has failed
+    JOB_TRIES: usize = 8;
+    /// the pause after a job's step has failed; each further failure doubles it
+    JOB_BACKOFF_MS: u64 = 1_000;
+    /// the longest such pause
+    JOB_BACKOFF_MAX_MS: u64 = 300_000;
+    /// what a job is started with
+    JOB_ARGUMENTS_BYTES: usize = 64 * KIB;
+    /// where a job's next step begins, as its last one said
+    JOB_CURSOR_BYTES: usize = 8 * KIB;
+    /// the words on a job's progress
+    JOB_TEXT_BYTES: usize = KIB;
+    /// days for which jobs that ended are kept
+    JOBS_KEPT_D: u64 = 90;
+    /// series of calls that are counted apart, by store, plugin and operation
+    METRIC_SERIES: usize = 10_000;
     /// log text of one call tree
     TREE_LOG_BYTES: usize = 64 * KIB;
     /// host calls of one call tree
@@ -187,6 +227,10 @@ limits! {
     SWEEP_S: u64 = 3_600;
     /// connections open at once
     CONNECTIONS: usize = 4_096;
+    /// connections open at once to the listener of the metrics
+    METRICS_CONNECTIONS: usize = 64;
+    /// spans that wait to be sent to the collector of traces
+    SPANS_QUEUED: usize = 8_192;
     /// hours for which a session is good
     SESSION_H: u64 = 12;
     /// sessions of one user open at once
@@ -325,6 +369,9 @@ const _: () = {
     assert!(GUEST_STACK_BYTES < ASYNC_STACK_BYTES);
     assert!(RECORD_BYTES <= TREE_WRITE_BYTES && RECORD_BYTES <= HOSTCALL_FUEL);
     assert!(EVENT_PAYLOAD_BYTES <= RECORD_BYTES);
+    assert!(TIMER_PAYLOAD_BYTES < EVENT_PAYLOAD_BYTES && TIMER_KEY_BYTES < RECORD_KEY_BYTES);
+    assert!(JOB_BACKOFF_MS <= JOB_BACKOFF_MAX_MS && JOB_STEPS < HANDLER_CALLS);
+    assert!(JOB_ARGUMENTS_BYTES + JOB_CURSOR_BYTES + JOB_TEXT_BYTES < RECORD_BYTES && JOBS_HELD <= PAGE_ROWS);
     assert!(RECORD_KEY_BYTES < STORAGE_KEY_BYTES);
     assert!(2 * EVENT_KEY_BYTES <= RECORD_KEY_BYTES && DELIVERY_BATCH <= TREE_CALLS);
     assert!(DELIVERY_BACKOFF_MS.len() as u32 + 1 == DELIVERY_TRIES);

@@ -8,7 +8,14 @@
 //! - INVARIANT (no-conflict): appending an event never makes two calls conflict.
 //! - INVARIANT (told-once): of two deliveries of the same event to the same plugin one alone commits.
 //! - INVARIANT (public-addresses): an outbound request is sent to public addresses alone, and those that the deployment names.
+//! - INVARIANT (fires-once): a timer becomes one event, unless it is cancelled or replaced before.
+//! - INVARIANT (each-step-once): the steps of a job that took effect are each there once and in order.
+//! - INVARIANT (planned-once): a cron line is run at most once for each planned instant, and always for the last one up to now.
 #![deny(missing_docs)]
+
+pub mod cron;
+pub mod jobs;
+pub mod timers;
 
 mod cursor;
 mod dead;
@@ -18,8 +25,9 @@ mod retention;
 mod subscription;
 
 use bytes::Bytes;
-use forecourt_base::{PluginName, Scope, Timestamp};
-use forecourt_storage::{Direction, KeyRange, Space, StorageError, Transaction};
+use forecourt_base::limits::PAGE_ROWS;
+use forecourt_base::{PluginName, Scope, Timestamp, TraceContext};
+use forecourt_storage::{Direction, KeyRange, Row, Space, StorageError, Transaction};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use thiserror::Error;
@@ -52,6 +60,9 @@ pub struct Event {
     /// Handlers of events between the call of a person, timer or job and this event.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hops: u32,
+    /// The span that published it, as far as it is traced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceContext>,
     /// The payload: ids and facts, no personal data.
     pub payload: Box<RawValue>,
 }
@@ -110,6 +121,43 @@ fn log_space(scope: &Scope) -> Result<Space, StorageError> {
 pub async fn append(transaction: &mut Transaction, scope: &Scope, event: &Event) -> Result<(), StorageError> {
     let row = serde_json::to_vec(event).map_err(StorageError::from)?;
     transaction.put_stamped(&log_space(scope)?, b"", Bytes::from(row)).await
+}
+
+impl Event {
+    /// Whether a plugin may be told of it: of timers and cron lines each is told of its own alone.
+    #[must_use]
+    pub fn is_for(&self, plugin: &PluginName) -> bool {
+        ![timers::TIMER_TOPIC, cron::CRON_TOPIC].contains(&&*self.topic) || self.plugin == *plugin
+    }
+}
+
+/// An event that the kernel makes on behalf of a plugin.
+pub(crate) fn own_event<P: Serialize>(
+    plugin: &PluginName,
+    topic: &str,
+    key: &str,
+    at: Timestamp,
+    request_id: String,
+    payload: &P,
+) -> Result<Event, StorageError> {
+    let payload = RawValue::from_string(serde_json::to_string(payload)?)?;
+    let by = format!("plugin:{plugin}");
+    let (topic, key, plugin) = (topic.to_owned(), key.to_owned(), plugin.clone());
+    Ok(Event { topic, key, at, plugin, by, request_id, hops: 0, trace: None, payload })
+}
+
+/// All rows of a space of few rows.
+pub(crate) async fn all_rows(transaction: &mut Transaction, space: &Space) -> Result<Vec<Row>, StorageError> {
+    let (mut rows, mut range) = (Vec::new(), KeyRange::all());
+    loop {
+        let page = transaction.scan(space, &range, Direction::Forward, PAGE_ROWS).await?;
+        let more = page.more;
+        rows.extend(page.items);
+        match rows.last() {
+            Some(last) if more => range = KeyRange::all().after(&last.key),
+            _ => return Ok(rows),
+        }
+    }
 }
 
 /// Events of a scope after a cursor, at most `limit` rows looked at; `topics` empty means all.
@@ -180,6 +228,7 @@ mod tests {
             by: "advisor".to_owned(),
             request_id: "r".to_owned(),
             hops: 0,
+            trace: None,
             payload: RawValue::from_string(format!("{{\"number\":{number}}}")).unwrap(),
         }
     }

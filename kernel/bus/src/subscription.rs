@@ -179,7 +179,7 @@ pub async fn ahead(
     after: Cursor,
     most: usize,
     rows_max: usize,
-    wanted: impl Fn(&str, Cursor) -> bool + Send,
+    wanted: impl Fn(&Event, Cursor) -> bool + Send,
 ) -> Result<Ahead, StorageError> {
     let space = log_space(scope)?;
     let mut found = Ahead { items: Vec::new(), seen: after, passed: 0, more: true };
@@ -198,7 +198,7 @@ pub async fn ahead(
                 .ok_or_else(|| StorageError::Corrupt { detail: "an event's key".to_owned() })?;
             let event: Event = serde_json::from_slice(&row.value)?;
             found.seen = cursor;
-            if wanted(&event.topic, cursor) {
+            if wanted(&event, cursor) {
                 found.items.push(Fetched { cursor, event });
             } else {
                 found.passed += 1;

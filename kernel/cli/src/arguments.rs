@@ -1,6 +1,7 @@
 //! The command line. Help texts are part of the interface: a test holds them.
 
 mod files;
+pub(crate) mod jobs;
 mod outbound;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use crate::config::ServeFlags;
 use crate::output::Format;
 use crate::password::PasswordSource;
 use crate::plugin_ref::PluginRef;
+use jobs::JobsCommand;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -121,6 +123,11 @@ pub(crate) enum Command {
     Outbox {
         #[command(subcommand)]
         command: OutboxCommand,
+    },
+    /// Long work of plugins: list, start, show, cancel, resume
+    Jobs {
+        #[command(subcommand)]
+        command: JobsCommand,
     },
     /// Look through a stopped data folder: every checksum, the index against the log, records against their indexes
     Verify(VerifyArguments),

@@ -52,6 +52,12 @@ pub(crate) struct ServeFlags {
     /// Show /metrics to every peer, not only to those of this machine
     #[arg(long)]
     pub(crate) public_metrics: bool,
+    /// An address for /metrics alone; it is then shown there to every peer, and nowhere else
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) metrics_listen: Option<String>,
+    /// A collector of traces that takes OTLP over http, such as http://127.0.0.1:4318 [default: none]
+    #[arg(long, value_name = "URL")]
+    pub(crate) otlp: Option<String>,
     /// Browsers come by https alone, through a proxy: cookies are marked Secure
     #[arg(long)]
     pub(crate) secure: bool,
@@ -87,6 +93,8 @@ struct Layer {
     demo: Option<bool>,
     ephemeral: Option<bool>,
     public_metrics: Option<bool>,
+    metrics_listen: Option<String>,
+    otlp: Option<String>,
     secure: Option<bool>,
     origins: Option<Vec<String>>,
     file_quota_mib: Option<u64>,
@@ -107,6 +115,10 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) demo: bool,
     pub(crate) public_metrics: bool,
+    /// Where `/metrics` alone is served.
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    /// Where traces are sent.
+    pub(crate) otlp: Option<String>,
     pub(crate) secure: bool,
     pub(crate) origins: Vec<String>,
     pub(crate) file_quota_bytes: u64,
@@ -133,6 +145,8 @@ impl Layer {
             demo: flags.demo.then_some(true),
             ephemeral: flags.ephemeral.then_some(true),
             public_metrics: flags.public_metrics.then_some(true),
+            metrics_listen: flags.metrics_listen.clone(),
+            otlp: flags.otlp.clone(),
             secure: flags.secure.then_some(true),
             origins: (!flags.origins.is_empty()).then(|| flags.origins.clone()),
             file_quota_mib: flags.file_quota_mib,
@@ -179,6 +193,8 @@ impl Layer {
             demo: switch("FORECOURT_DEMO")?,
             ephemeral: switch("FORECOURT_EPHEMERAL")?,
             public_metrics: switch("FORECOURT_PUBLIC_METRICS")?,
+            metrics_listen: value("FORECOURT_METRICS_LISTEN"),
+            otlp: value("FORECOURT_OTLP"),
             secure: switch("FORECOURT_SECURE")?,
             origins: value("FORECOURT_ORIGINS")
                 .map(|all| all.split(',').map(|origin| origin.trim().to_owned()).collect()),
@@ -211,6 +227,8 @@ impl Layer {
             listen: self.listen.or(below.listen),
             demo: self.demo.or(below.demo),
             public_metrics: self.public_metrics.or(below.public_metrics),
+            metrics_listen: self.metrics_listen.or(below.metrics_listen),
+            otlp: self.otlp.or(below.otlp),
             secure: self.secure.or(below.secure),
             origins: self.origins.or(below.origins),
             file_quota_mib: self.file_quota_mib.or(below.file_quota_mib),
@@ -242,6 +260,8 @@ impl Layer {
             listen,
             demo,
             public_metrics: self.public_metrics.unwrap_or(false),
+            metrics_listen: self.metrics_listen.as_deref().map(address).transpose()?,
+            otlp: self.otlp,
             secure: self.secure.unwrap_or(false),
             origins: self.origins.unwrap_or_default(),
             file_quota_bytes: self

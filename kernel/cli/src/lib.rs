@@ -84,5 +84,6 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Secret { command } => commands::outbound::secrets(&command, out),
         Command::Outbox { command } => commands::outbound::outbox(&command, out),
         Command::File { command } => commands::files::run(&command, out),
+        Command::Jobs { command } => commands::jobs::run(&command, out),
     }
 }

@@ -1,14 +1,16 @@
 //! `serve`: opens the data folder, starts the kernel, offers the bundled plugins, answers requests, and stops cleanly.
 
 mod data;
+mod otlp;
 mod signals;
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use forecourt_base::{OsRandom, SystemClock};
-use forecourt_gateway::GatewayOptions;
+use forecourt_gateway::{GatewayOptions, Listeners};
 use forecourt_runtime::{Compiler, FilesOptions, Kernel, KernelOptions, OutboundOptions};
 use forecourt_storage::{Blobs, Bytes, Engine, MemoryEngine};
 use tokio::net::TcpListener;
@@ -33,7 +35,11 @@ pub(crate) fn run(flags: &ServeFlags, out: &mut dyn Write) -> Result<(), Failure
 
 async fn serve(settings: &Settings, out: &mut dyn Write) -> Result<(), Failure> {
     let stop = signals::install()?;
-    let listener = listen(settings).await?;
+    let listener = listen(settings.listen).await?;
+    let metrics = match settings.metrics_listen {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
     let started = tokio::select! {
         started = start(settings, out) => started?,
         () = stop.asked() => {
@@ -41,15 +47,25 @@ async fn serve(settings: &Settings, out: &mut dyn Write) -> Result<(), Failure> 
             return Ok(());
         }
     };
+    if let Some(endpoint) = &settings.otlp {
+        started.trace_to(otlp::Exporter::begin(endpoint)?);
+    }
     started.sweep_on();
     started.keep_audit();
     let sending = started.send_on();
+    started.schedule_on();
+    started.jobs_on();
     let address = listener.local_addr()?;
     // INVARIANT (said-when-ready)
     writeln!(out, "listening on http://{address}")?;
     out.flush()?;
+    if let Some(metrics) = &metrics {
+        writeln!(out, "metrics on http://{}/metrics", metrics.local_addr()?)?;
+        out.flush()?;
+    }
     tracing::info!(%address, "ready");
-    forecourt_gateway::serve(Arc::clone(&started), listener, gateway_options(settings), stop.asked()).await;
+    let listeners = Listeners { api: listener, metrics };
+    forecourt_gateway::serve(Arc::clone(&started), listeners, gateway_options(settings), stop.asked()).await;
     tracing::info!("stopping: running calls and requests may end");
     sending.stop().await;
     if !started.drain().await {
@@ -62,12 +78,12 @@ async fn serve(settings: &Settings, out: &mut dyn Write) -> Result<(), Failure> 
 
 fn gateway_options(settings: &Settings) -> GatewayOptions {
     let Settings { public_metrics, secure, origins, .. } = settings;
-    GatewayOptions { public_metrics: *public_metrics, secure: *secure, origins: origins.clone() }
+    let (public_metrics, secure, origins) = (*public_metrics, *secure, origins.clone());
+    GatewayOptions { public_metrics, secure, origins, ..GatewayOptions::default() }
 }
 
 /// Listens before anything else is opened: an address in use is found out at once, and early requests wait instead of failing.
-async fn listen(settings: &Settings) -> Result<TcpListener, Failure> {
-    let address = settings.listen;
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         let what = match error.kind() {
             std::io::ErrorKind::AddrInUse => {

@@ -12,6 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub struct GatewayOptions {
     /// Shows `/metrics` to every peer. Otherwise only direct peers on the loopback see it.
     pub public_metrics: bool,
+    /// `/metrics` has a listener of its own; here nobody sees it.
+    pub metrics_apart: bool,
     /// Browsers reach the kernel by `https` alone: cookies are marked `Secure`, and browsers are told never to use `http`.
     pub secure: bool,
     /// Origins such as `https://kernel.example` that browsers may name beside the one in the request's `Host`.

@@ -112,9 +112,9 @@ async fn post(
     headers: &HeaderMap,
     arguments: Value,
 ) -> Result<Response, Problem> {
-    let request_id = asked.0.request_id.clone();
+    let (request_id, trace) = (asked.0.request_id.clone(), asked.0.trace);
     let idempotency_key = idempotency_key(headers)?;
-    let call = Call { principal, scope, operation, arguments, by_get: false, idempotency_key, request_id };
+    let call = Call { principal, scope, operation, arguments, by_get: false, idempotency_key, request_id, trace };
     Ok(answer(&app.kernel().call(call).await?, asked.0.language))
 }
 
@@ -132,8 +132,8 @@ async fn get(
     } else {
         typed(app, &scope, &operation, texts).await?
     };
-    let request_id = asked.0.request_id.clone();
-    let call = Call { principal, scope, operation, arguments, by_get: true, idempotency_key: None, request_id };
+    let (request_id, trace) = (asked.0.request_id.clone(), asked.0.trace);
+    let call = Call { principal, scope, operation, arguments, by_get: true, idempotency_key: None, request_id, trace };
     Ok(answer(&app.kernel().call(call).await?, asked.0.language))
 }
 

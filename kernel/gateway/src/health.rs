@@ -39,9 +39,15 @@ pub(crate) async fn metrics(
 ) -> Result<Response, Problem> {
     let local = asked.peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
     let passed_on = headers.contains_key(FORWARDED) || headers.contains_key("x-forwarded-for");
-    if !app.options().public_metrics && (!local || passed_on) {
+    let options = app.options();
+    if options.metrics_apart || !options.public_metrics && (!local || passed_on) {
         return Err(Problem::new(&table::UNKNOWN_PATH));
     }
+    Ok(metrics_apart(State(app)).await)
+}
+
+/// `GET /metrics` where it has a listener of its own.
+pub(crate) async fn metrics_apart(State(app): State<App>) -> Response {
     let mut text = app.kernel().to_prometheus();
     text.push_str("# TYPE forecourt_http_answers_total counter\n");
     for (class, count) in app.answers() {
@@ -50,5 +56,5 @@ pub(crate) async fn metrics(
     let connections = app.connections();
     let _ = writeln!(text, "# TYPE forecourt_http_connections gauge\nforecourt_http_connections {connections}");
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    Ok(([(CONTENT_TYPE, kind)], text).into_response())
+    ([(CONTENT_TYPE, kind)], text).into_response()
 }

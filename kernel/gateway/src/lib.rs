@@ -28,6 +28,7 @@ mod files;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 mod health;
+mod jobs;
 mod language;
 mod links;
 mod mapping;
@@ -55,4 +56,4 @@ mod views;
 pub use app::GatewayOptions;
 pub use request::Peer;
 pub use routes::{router, routes};
-pub use server::serve;
+pub use server::{Listeners, serve};

@@ -6,7 +6,7 @@ use forecourt_auth::{AuthError, DenyReason};
 use forecourt_base::{Bilingual, limits};
 use forecourt_bus::BusError;
 use forecourt_registry::{Importer, Need, RegistryError};
-use forecourt_runtime::{CallError, FileError, KernelError, SecretError};
+use forecourt_runtime::{CallError, FileError, JobRefused, KernelError, SecretError};
 use forecourt_schema::{FieldError, Rule, SchemaError};
 use forecourt_storage::StorageError;
 
@@ -165,6 +165,7 @@ impl From<KernelError> for Problem {
             }
             KernelError::Files(error) => error.into(),
             KernelError::Secret(error) => error.into(),
+            KernelError::Job(error) => error.into(),
             other @ KernelError::Io { .. } => Self::internal(&other),
         }
     }
@@ -193,6 +194,19 @@ impl From<FileError> for Problem {
             FileError::Unknown(id) => {
                 Self::new(&table::UNKNOWN_RESOURCE).told("what", table::resource("file")).word("id", id)
             }
+        }
+    }
+}
+
+impl From<JobRefused> for Problem {
+    fn from(error: JobRefused) -> Self {
+        match error {
+            JobRefused::UnknownName(id) | JobRefused::Unknown(id) => {
+                Self::new(&table::UNKNOWN_RESOURCE).told("what", table::resource("job")).word("id", id)
+            }
+            JobRefused::State(state) => Self::new(&table::JOB_STATE).told("state", table::job_state(state)),
+            JobRefused::TooMany => Self::new(&table::TOO_MANY_JOBS).limit("JOBS_HELD"),
+            JobRefused::TooLarge(max) => Self::new(&table::BODY_TOO_LARGE).word("max", max),
         }
     }
 }

@@ -89,6 +89,7 @@ pub(crate) async fn create_store(
     let acting = Acting { principal: &principal, request_id: &asked.request_id };
     let new = NewStore { id, name, names, time_zone };
     let created = app.kernel().auth().create_store(acting, &group, &new).await?;
+    app.kernel().layout_changed(&group).await;
     Ok(views::created(&views::store(&created)))
 }
 

@@ -35,7 +35,11 @@ pub(crate) async fn outer(State(app): State<App>, mut request: Request, next: Ne
     let asked = Arc::new(Circumstances::of(request.headers(), peer, kernel.clock(), kernel.numbers()));
     request.extensions_mut().insert(Asked(Arc::clone(&asked)));
     let (method, path, with_body) = (request.method().clone(), logged_path(&request), has_body(request.headers()));
-    let span = tracing::info_span!("request", request_id = asked.request_id, trace_id = asked.trace_id);
+    let span = tracing::info_span!(
+        "request",
+        request_id = asked.request_id,
+        trace_id = asked.trace.map(|trace| trace.trace_id())
+    );
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
     let _entered = span.enter();
     let mut response = answered.unwrap_or_else(|_| Problem::internal(&"a handler panicked").into_response());

@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use forecourt_auth::Principal;
-use forecourt_base::{Clock, Random, uuid_v7};
+use forecourt_base::{Clock, Random, TraceContext, uuid_v7};
 
 use crate::language::Language;
 use crate::problem::Problem;
@@ -25,7 +25,8 @@ const REQUEST_ID_BYTES: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Circumstances {
     pub(crate) request_id: String,
-    pub(crate) trace_id: Option<String>,
+    /// The trace that the request is part of, as its `traceparent` says.
+    pub(crate) trace: Option<TraceContext>,
     pub(crate) language: Language,
     /// Where the request came from; none when the router is driven without [`Peer`].
     pub(crate) peer: Option<SocketAddr>,
@@ -41,7 +42,7 @@ impl Circumstances {
     pub(crate) fn of(headers: &HeaderMap, peer: Option<Peer>, clock: &dyn Clock, random: &dyn Random) -> Self {
         Self {
             request_id: given_id(headers).map_or_else(|| uuid_v7(clock.now(), random), str::to_owned),
-            trace_id: trace_id(headers).map(str::to_owned),
+            trace: headers.get(TRACEPARENT).and_then(|text| TraceContext::parse(text.to_str().ok()?)),
             language: Language::preferred(headers),
             peer: peer.map(|Peer(address)| address),
             actor: OnceLock::new(),
@@ -64,19 +65,6 @@ fn given_id(headers: &HeaderMap) -> Option<&str> {
     let id = headers.get(REQUEST_ID)?.to_str().ok()?;
     let safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     ((1..=REQUEST_ID_BYTES).contains(&id.len()) && id.bytes().all(safe)).then_some(id)
-}
-
-/// The trace id of a `traceparent` (W3C Trace Context §3.2): `00-<32 digits>-<16 digits>-<2 digits>`, later versions with more behind.
-fn trace_id(headers: &HeaderMap) -> Option<&str> {
-    let mut parts = headers.get(TRACEPARENT)?.to_str().ok()?.split('-');
-    let digits = |text: &str, length: usize| {
-        text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'))
-    };
-    let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let well_formed = digits(version, 2) && digits(trace, 32) && digits(parent, 16) && digits(flags, 2);
-    let refused = version == "ff" || version == "00" && parts.next().is_some();
-    let zero = |text: &str| text.bytes().all(|b| b == b'0');
-    (well_formed && !refused && !zero(trace) && !zero(parent)).then_some(trace)
 }
 
 /// A header's value of text that was checked or made here.
@@ -108,25 +96,5 @@ mod tests {
             assert_eq!(given_id(&headers(&REQUEST_ID, bad)), None, "{bad}");
         }
         assert_eq!(given_id(&HeaderMap::new()), None);
-    }
-
-    #[test]
-    fn traces_are_read_from_traceparent() {
-        let trace = "0af7651916cd43dd8448eb211c80319c";
-        let good = format!("00-{trace}-b7ad6b7169203331-01");
-        assert_eq!(trace_id(&headers(&TRACEPARENT, &good)), Some(trace));
-        let later = format!("01-{trace}-b7ad6b7169203331-01-more");
-        assert_eq!(trace_id(&headers(&TRACEPARENT, &later)), Some(trace));
-        for bad in [
-            "".to_owned(),
-            trace.to_owned(),
-            format!("{good}-more"),
-            format!("ff-{trace}-b7ad6b7169203331-01"),
-            format!("00-{}-b7ad6b7169203331-01", "0".repeat(32)),
-            format!("00-{trace}-0000000000000000-01"),
-            good.to_uppercase(),
-        ] {
-            assert_eq!(trace_id(&headers(&TRACEPARENT, &bad)), None, "{bad}");
-        }
     }
 }

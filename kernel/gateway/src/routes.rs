@@ -12,7 +12,7 @@ use forecourt_runtime::Kernel;
 use crate::app::{App, GatewayOptions};
 use crate::outer::{method_not_allowed, outer, unknown_path};
 use crate::{
-    account, audit, call, chain, deliveries, files, health, links, members, operate, organisation, outbox, own,
+    account, audit, call, chain, deliveries, files, health, jobs, links, members, operate, organisation, outbox, own,
     problem, roles, secrets,
 };
 
@@ -24,6 +24,16 @@ pub fn router(kernel: Arc<Kernel>, options: GatewayOptions) -> Router {
 pub(crate) fn of_app(app: App) -> Router {
     let router = table().into_iter().fold(Router::new(), |router, route| route.add_to(router));
     router
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(app.clone(), outer))
+        .with_state(app)
+}
+
+/// What the listener of the metrics serves: to every peer, since whoever gave it an address chose who reaches it.
+pub(crate) fn of_metrics(app: App) -> Router {
+    route("/metrics", [get(health::metrics_apart)])
+        .add_to(Router::new())
         .fallback(unknown_path)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), outer))
@@ -144,13 +154,17 @@ fn users(prefix: &str) -> [Route; 10] {
 }
 
 /// What stores and groups have alike.
-fn places(prefix: &str) -> [Route; 11] {
+fn places(prefix: &str) -> [Route; 15] {
     let path = |rest: &str| format!("{prefix}{rest}");
     let module = [get(operate::module), put(operate::enable), delete(operate::disable)];
     [
         route(&path("/openapi.json"), [get(operate::openapi)]),
         route(&path("/events"), [get(operate::events)]),
         route(&path("/audit"), [get(audit::page)]),
+        route(&path("/jobs"), [get(jobs::list), post(jobs::start)]),
+        route(&path("/jobs/{job}"), [get(jobs::show)]),
+        route(&path("/jobs/{job}/cancel"), [post(jobs::cancel)]),
+        route(&path("/jobs/{job}/resume"), [post(jobs::resume)]),
         route(&path("/modules"), [get(operate::modules)]),
         route(&path("/modules/{area}"), module),
         route(&path("/subscriptions"), [get(deliveries::subscriptions)]),

@@ -11,6 +11,7 @@ use axum::Router;
 use axum::extract::Request;
 use forecourt_base::limits;
 use forecourt_runtime::Kernel;
+use futures::FutureExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -24,24 +25,57 @@ use tower::ServiceExt;
 use crate::app::{App, GatewayOptions};
 use crate::explained::Explained;
 use crate::request::Peer;
-use crate::routes::of_app;
+use crate::routes::{of_app, of_metrics};
 
 /// Bytes of a request's first line and headers.
 pub(crate) const HEAD_BYTES: usize = 32 * 1024;
 /// How long to wait where the system gives no more connections, such as for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Where requests come in.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For the API.
+    pub api: TcpListener,
+    /// For `/metrics`, which the API then shows to nobody; none shows them there.
+    pub metrics: Option<TcpListener>,
+}
+
+impl From<TcpListener> for Listeners {
+    fn from(api: TcpListener) -> Self {
+        Self { api, metrics: None }
+    }
+}
+
 /// Serves the API until `shutdown` is ready. Then no connection is accepted any more, requests under way are answered, and what is not done after
 /// [`limits::DRAIN_MS`] is cut off. Calls outlive their connections: end the kernel by [`Kernel::drain`] afterwards.
 pub async fn serve(
     kernel: Arc<Kernel>,
-    listener: TcpListener,
+    listeners: Listeners,
     options: GatewayOptions,
     shutdown: impl Future<Output = ()>,
 ) {
-    let app = App::new(kernel, options);
-    let router = of_app(app.clone());
-    let room = Arc::new(Semaphore::new(limits::CONNECTIONS));
+    let Listeners { api, metrics } = listeners;
+    let app = App::new(kernel, GatewayOptions { metrics_apart: metrics.is_some(), ..options });
+    let shutdown = shutdown.shared();
+    let serving = serve_on(api, &app, of_app(app.clone()), limits::CONNECTIONS, shutdown.clone());
+    match metrics {
+        None => serving.await,
+        Some(metrics) => {
+            let router = of_metrics(app.clone());
+            futures::join!(serving, serve_on(metrics, &app, router, limits::METRICS_CONNECTIONS, shutdown));
+        }
+    }
+}
+
+async fn serve_on(
+    listener: TcpListener,
+    app: &App,
+    router: Router,
+    connections_max: usize,
+    shutdown: impl Future<Output = ()>,
+) {
+    let room = Arc::new(Semaphore::new(connections_max));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);

@@ -2,6 +2,8 @@
 //!
 //! INVARIANT (explained-refusals): the names are stable; texts may be reworded. `{word}` stands for what the problem at hand is about.
 
+use forecourt_bus::jobs::JobState;
+
 /// A text in the two languages.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Text {
@@ -206,6 +208,10 @@ problems! {
         en: "The area is the group's", "`{area}` is enabled for the whole group: disable it there";
         zh: "业务域由集团启用", "`{area}` 由整个集团启用：请在集团层面停用";
     }
+    JOB_STATE "job-state" 409 {
+        en: "The job is in another state", "the job is {state}: a job that runs can be cancelled, one that failed or was cancelled can be resumed";
+        zh: "作业状态不符", "作业{state}：运行中的作业可以取消，失败或已取消的作业可以恢复";
+    }
     BODY_TOO_LARGE "body-too-large" 413 {
         en: "The body is too large", "a body has at most {max} bytes here";
         zh: "请求正文过大", "此处请求正文最多 {max} 字节";
@@ -245,6 +251,10 @@ problems! {
     THROTTLED "throttled" 429 {
         en: "Too many failures", "try again in {seconds} seconds";
         zh: "失败次数过多", "请在 {seconds} 秒后重试";
+    }
+    TOO_MANY_JOBS "too-many-jobs" 429 {
+        en: "Too many jobs run", "the plugin has as many jobs running here as the limit `{limit}` allows: wait until one has ended, or cancel one";
+        zh: "运行中的作业过多", "该插件在此处运行的作业已达上限 `{limit}`：请等待其中一个结束，或取消一个";
     }
     HEAD_TOO_LARGE "head-too-large" 431 {
         en: "The head is too large", "the address and the header fields have at most {max} bytes together, and the fields are at most 100";
@@ -296,6 +306,17 @@ problems! {
     }
 }
 
+/// What a job is, in a sentence.
+pub(crate) fn job_state(state: JobState) -> Text {
+    let zh = match state {
+        JobState::Running => "正在运行",
+        JobState::Done => "已完成",
+        JobState::Failed => "已失败",
+        JobState::Cancelled => "已取消",
+    };
+    Text { en: state.name(), zh }
+}
+
 /// The words for `what` of a resource in Chinese.
 pub(crate) fn resource(what: &'static str) -> Text {
     let zh = match what {
@@ -314,6 +335,7 @@ pub(crate) fn resource(what: &'static str) -> Text {
         "file" => "文件",
         "secret" => "密钥",
         "outbound request" => "外发请求",
+        "job" => "作业",
         _ => "系统",
     };
     Text { en: what, zh }

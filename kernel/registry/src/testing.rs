@@ -122,6 +122,8 @@ impl Plugin {
             subscriptions: Vec::new(),
             http: forecourt_schema::HttpRequest::default(),
             links: BTreeMap::new(),
+            cron: Vec::new(),
+            jobs: Vec::new(),
             roles: BTreeMap::new(),
             powers: BTreeMap::new(),
         };

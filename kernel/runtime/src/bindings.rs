@@ -14,6 +14,8 @@ wasmtime::component::bindgen!({
             import forecourt:kernel/log@0.1.0;
             import forecourt:kernel/files@0.1.0;
             import forecourt:kernel/http@0.1.0;
+            import forecourt:kernel/timers@0.1.0;
+            import forecourt:kernel/jobs@0.1.0;
         }
     ",
     world: "forecourt:host/kernel",

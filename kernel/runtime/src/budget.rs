@@ -7,6 +7,7 @@ use forecourt_storage::Usage;
 
 use crate::admission::Tenant;
 use crate::error::Abort;
+use crate::metrics::Used;
 use crate::turns::Pace;
 
 /// The bounds of a call tree; `report-` queries read more and take longer.
@@ -67,6 +68,7 @@ impl Bounds {
 #[derive(Debug, Default)]
 struct Memory {
     bytes: usize,
+    peak_bytes: usize,
     /// Whose it is together with that of other trees; none in a bench of the floor.
     tenant: Option<Arc<Tenant>>,
 }
@@ -103,7 +105,7 @@ impl Budget {
             bounds,
             cpu_ticks: 0,
             pace: Arc::default(),
-            memory: Memory { bytes: 0, tenant },
+            memory: Memory { bytes: 0, peak_bytes: 0, tenant },
             calls: 0,
             host_calls: 0,
             events: 0,
@@ -160,6 +162,7 @@ impl Budget {
             return Err(Abort::Full("STORE_PLUGIN_MEMORY_BYTES"));
         }
         self.memory.bytes += bytes;
+        self.memory.peak_bytes = self.memory.peak_bytes.max(self.memory.bytes);
         Ok(())
     }
 
@@ -180,8 +183,17 @@ impl Budget {
         within(usage.bytes_read - bytes_read <= self.bounds.read_bytes, "TREE_READ_BYTES")
     }
 
-    pub(crate) fn cpu_ms(&self) -> u64 {
-        self.cpu_ticks * limits::EPOCH_TICK_MS
+    /// What the tree has used, for the metrics.
+    pub(crate) fn used(&self, usage: &Usage) -> Used {
+        let Usage { writes, write_bytes, rows_read, bytes_read } = self.before;
+        let storage = Usage {
+            writes: usage.writes - writes,
+            write_bytes: usage.write_bytes - write_bytes,
+            rows_read: usage.rows_read - rows_read,
+            bytes_read: usage.bytes_read - bytes_read,
+        };
+        let cpu_ms = self.cpu_ticks * limits::EPOCH_TICK_MS;
+        Used { cpu_ms, memory_bytes: self.memory.peak_bytes, storage, ..Used::default() }
     }
 }
 

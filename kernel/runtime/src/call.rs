@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use forecourt_auth::audit::{AuditEntry, Outcome};
 use forecourt_auth::{AuthError, Decision, DenyReason, Principal};
-use forecourt_base::{OperationPath, Scope};
-use forecourt_schema::{FileRef, OperationKind, Type, Warning, file_refs};
+use forecourt_base::{OperationPath, Scope, TraceContext};
+use forecourt_registry::Module;
+use forecourt_schema::{FileRef, OperationKind, Warning, file_refs};
 use forecourt_storage::{Mode, StorageError, Transaction, backoff_ms};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -25,13 +26,15 @@ use crate::error::CallError;
 use crate::files::unknown_of;
 use crate::idempotency::{self, Kept};
 use crate::invoke::{Target, invoke};
-use crate::json;
 use crate::kernel::Kernel;
 use crate::loaded::Export;
+use crate::metrics::Used;
 use crate::nested::case_name;
 use crate::outbound::Item;
 use crate::series::Numbers;
 use crate::tree::{Ground, NestedCall, Origin, Tree};
+use crate::values::{check_by_get, parameters, payload};
+use crate::wake::Wake;
 
 /// What a root call is given.
 #[derive(Debug, Clone)]
@@ -50,6 +53,8 @@ pub struct Call {
     pub idempotency_key: Option<String>,
     /// Names the request in logs, events and audit.
     pub request_id: String,
+    /// The trace that the call is part of.
+    pub trace: Option<TraceContext>,
 }
 
 /// The parameters of a root call, in the form in which the answer is wanted.
@@ -151,6 +156,12 @@ struct Root {
     outbox: Vec<Item>,
     /// The page token that storage refused in the last attempt.
     refused_token: Option<String>,
+    /// What is to be looked at once the last attempt has committed.
+    wake: Wake,
+    /// What serves, once it is known.
+    served: Option<Arc<Module>>,
+    /// What all attempts have used.
+    used: Used,
     /// The plugin that has no place free.
     crowd: Option<Arc<Tenant>>,
 }
@@ -175,18 +186,20 @@ enum Attempt {
 
 impl Root {
     fn new(kernel: Arc<Kernel>, call: Call, arguments: Arguments) -> Self {
+        let started = kernel.clock().now();
         let origin = Arc::new(Origin {
             principal: Arc::clone(&call.principal),
             scope: call.scope.clone(),
             request_id: call.request_id.as_str().into(),
-            started: kernel.clock().now(),
+            started,
             seed: kernel.next_seed(),
+            trace: call.trace,
+            span: kernel.begin_span(call.trace, started),
         });
         let name = &call.operation.operation;
         let command = OperationKind::of(name) == OperationKind::Command;
         let bounds = if name.starts_with("report-") { Bounds::REPORT } else { Bounds::CALL };
         let (numbers, nested, published, outbox) = (Numbers::default(), Vec::new(), Vec::new(), Vec::new());
-        let (refused_token, crowd) = (None, None);
         Self {
             kernel,
             origin,
@@ -196,8 +209,11 @@ impl Root {
             nested,
             published,
             outbox,
-            refused_token,
-            crowd,
+            refused_token: None,
+            wake: Wake::default(),
+            served: None,
+            used: Used::default(),
+            crowd: None,
             call,
             arguments,
         }
@@ -217,7 +233,9 @@ impl Root {
             audit::append_alone(&self.kernel, entry).await;
         }
         let outcome = result.as_ref().map(|_| ()).map_err(audit::label);
-        self.kernel.metrics().call(&self.call.operation, outcome, started.elapsed());
+        let (used, served) = (Used { took: started.elapsed(), ..self.used }, self.served.as_deref());
+        self.kernel.metrics().root((&self.call.scope, served), &self.call.operation, outcome, &used);
+        self.kernel.end_root(&self.origin, &self.call.operation, served, outcome.err());
         End::Answered(result)
     }
 
@@ -249,6 +267,7 @@ impl Root {
             self.numbers.rewind();
             self.nested.clear();
             self.outbox.clear();
+            self.wake = Wake::default();
             let tried = {
                 // Pinned where it is: moving a future of this size into the timer would copy it.
                 let attempt = std::pin::pin!(self.attempt(seat, transaction, exclusive));
@@ -261,13 +280,15 @@ impl Root {
                 Err(error) => return Err(error),
                 Ok(Attempt::Done(answer)) => return answer,
                 Ok(Attempt::Commit(transaction, answer)) => match transaction.commit().await {
-                    Ok(_) => {
-                        self.kernel.dispatcher().published(std::mem::take(&mut self.published));
-                        self.kernel.outbound().wake(self.outbox.drain(..));
-                        return answer;
-                    }
                     Err(StorageError::Conflict) => {}
-                    Err(error) => return Err(error.into()),
+                    committed => {
+                        self.kernel.dispatcher().published(std::mem::take(&mut self.published));
+                        if committed.is_ok() {
+                            self.kernel.outbound().wake(self.outbox.drain(..));
+                        }
+                        self.kernel.wake(&self.call.scope, std::mem::take(&mut self.wake));
+                        return committed.map_err(CallError::from).and(answer);
+                    }
                 },
             }
             if exclusive {
@@ -330,6 +351,7 @@ impl Root {
                 return Err(CallError::Full("STORE_PLUGIN_CALLS"));
             }
         };
+        self.served = Some(Arc::clone(&module));
         let Prepared { params, warnings, kept, files } = self.prepare(&export)?;
         if let Some(kept) = &kept
             && let Some(answer) = kept.find(&mut transaction, self.origin.started).await?
@@ -409,12 +431,13 @@ impl Root {
         let Some(tree) = tree else {
             return Err(outcome.err().unwrap_or_else(|| Abort::Internal("a call lost its tree".to_owned())).into());
         };
-        let Tree { mut transaction, numbers, nested, budget, refused_token, published, outbox, .. } = *tree;
+        let Tree { mut transaction, numbers, nested, budget, refused_token, published, outbox, wake, .. } = *tree;
         (self.published, self.outbox) = (published, outbox);
         self.refused_token = refused_token;
+        self.wake = wake;
         self.numbers = numbers;
         self.nested = nested;
-        self.kernel.metrics().cpu(&target.module.plugin, budget.cpu_ms());
+        self.used.and(&budget.used(&transaction.usage()));
         outcome?;
         let result = results.pop();
         if let Some(Val::Result(Err(_))) = result {
@@ -472,25 +495,4 @@ impl Root {
     fn audit_entry(&self, outcome: Outcome) -> AuditEntry {
         audit::of_call(&self.call, &self.origin, &self.nested, outcome)
     }
-}
-
-fn payload(ty: &Option<Type>, value: Option<&Val>) -> Result<Value, CallError> {
-    match (ty, value) {
-        (Some(ty), Some(value)) => json::from_val(ty, value).map_err(|error| CallError::Internal(error.to_string())),
-        _ => Ok(Value::Null),
-    }
-}
-
-fn check_by_get(operation: &forecourt_schema::Operation, path: &OperationPath) -> Result<(), CallError> {
-    match operation.kind {
-        OperationKind::Command => Err(CallError::CommandByGet(path.to_string())),
-        OperationKind::Query if operation.personal => Err(CallError::PersonalByGet(path.to_string())),
-        OperationKind::Query => Ok(()),
-    }
-}
-
-fn parameters(ty: &Type, arguments: &Value) -> Result<Vec<Val>, CallError> {
-    let Type::Record(record) = ty else { return Ok(Vec::new()) };
-    let fields = json::fields(&record.fields, arguments, ty).map_err(|error| CallError::Internal(error.to_string()))?;
-    Ok(fields.into_iter().map(|(_, value)| value).collect())
 }

@@ -2,6 +2,7 @@
 
 use forecourt_auth::AuthError;
 use forecourt_bus::BusError;
+use forecourt_bus::jobs::{JobError, JobState};
 use forecourt_registry::RegistryError;
 use forecourt_schema::{FieldError, SchemaError};
 use forecourt_storage::StorageError;
@@ -43,6 +44,9 @@ pub enum KernelError {
     /// A secret was not taken.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// What was asked of a job was refused.
+    #[error(transparent)]
+    Job(#[from] JobRefused),
     /// A file of the kernel's own could not be read or written.
     #[error("{what}: {source}")]
     Io {
@@ -51,6 +55,36 @@ pub enum KernelError {
         /// The operating system's answer.
         source: std::io::Error,
     },
+}
+
+/// What was asked of a job was refused.
+#[derive(Debug, Error)]
+pub enum JobRefused {
+    /// No plugin that serves there has a job of this name, `plugin/name`.
+    #[error("no job `{0}`")]
+    UnknownName(String),
+    /// There is no job with this id.
+    #[error("no job `{0}`")]
+    Unknown(String),
+    /// The job has ended, or has not.
+    #[error("the job is {}", .0.name())]
+    State(JobState),
+    /// As many jobs of the plugin run there as may.
+    #[error("limit `JOBS_HELD` is reached")]
+    TooMany,
+    /// The arguments are larger than this many bytes.
+    #[error("the arguments are larger than {0} bytes")]
+    TooLarge(usize),
+}
+
+impl From<JobError> for KernelError {
+    fn from(error: JobError) -> Self {
+        match error {
+            JobError::Unknown(id) => JobRefused::Unknown(id).into(),
+            JobError::State(state) => JobRefused::State(state).into(),
+            JobError::Storage(error) => error.into(),
+        }
+    }
 }
 
 /// Why a root call gave no `ok` value.
@@ -160,6 +194,15 @@ impl From<StorageError> for CallError {
     }
 }
 
+impl From<AuthError> for Abort {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Storage(error) => Self::Storage(error),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
 impl From<RegistryError> for CallError {
     fn from(error: RegistryError) -> Self {
         match error {
@@ -190,6 +233,22 @@ pub(crate) enum Abort {
     Suspended { plugin: String, retry_after_ms: u64 },
     #[error("internal: {0}")]
     Internal(String),
+}
+
+impl Abort {
+    /// A stable word for it, for metrics and traces.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Storage(StorageError::Conflict) => "conflict",
+            Self::Storage(_) | Self::Internal(_) => "internal",
+            Self::Limit(name) => name,
+            Self::Denied(_) => "denied",
+            Self::NotEnabled(_) => "not-enabled",
+            Self::Misuse { .. } | Self::Trap { .. } => "trap",
+            Self::Full(_) => "full",
+            Self::Suspended { .. } => "plugin-suspended",
+        }
+    }
 }
 
 impl From<Abort> for CallError {

@@ -100,6 +100,8 @@ impl Floor {
             request_id: "floor".into(),
             started: kernel.clock().now(),
             seed: 1,
+            trace: None,
+            span: None,
         };
         Ok(Self {
             kernel: Arc::clone(kernel),

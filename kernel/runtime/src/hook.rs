@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use forecourt_auth::Principal;
 use forecourt_auth::audit::Outcome;
-use forecourt_base::{PluginName, Scope};
+use forecourt_base::{PluginName, Scope, TraceContext};
 use forecourt_registry::Module;
 use forecourt_storage::{Mode, StorageError, Transaction, backoff_ms};
 use tokio::time::{Instant, timeout_at};
@@ -21,9 +21,12 @@ use crate::budget::{Bounds, Budget};
 use crate::error::{Abort, CallError};
 use crate::invoke::{Given, HookCall, Target, invoke_each};
 use crate::kernel::Kernel;
+use crate::metrics::Used;
 use crate::outbound::Item;
 use crate::series::Numbers;
+use crate::trace::{SpanKind, attributes};
 use crate::tree::{Ground, NestedCall, Origin, Tree};
+use crate::wake::Wake;
 
 /// An exported function of one of the kernel's interfaces.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +55,11 @@ pub(crate) trait Errand: Send {
         results: &[Given],
     ) -> impl Future<Output = Result<(), CallError>> + Send;
 
+    /// Whether each run has an audit line; else the errand writes what there is to say.
+    fn audited(&self) -> bool {
+        true
+    }
+
     /// What the audit line adds to the hook's name; ids only.
     fn note(&self) -> String;
 
@@ -69,6 +77,8 @@ pub(crate) struct HookRun {
     pub(crate) hook: Hook,
     /// Names the run in logs, events and audit.
     pub(crate) request_id: String,
+    /// The work that led to the run, as far as it is traced.
+    pub(crate) links: Vec<TraceContext>,
     /// Whether a failure counts towards the plugin's suspension. One that is tried again and again by the kernel's own plan is no news.
     pub(crate) judged: bool,
 }
@@ -119,6 +129,10 @@ struct Running<'a, E> {
     nested: Vec<NestedCall>,
     published: Vec<(Scope, String)>,
     outbox: Vec<Item>,
+    /// What is to be looked at once the run has committed.
+    wake: Wake,
+    /// What all attempts have used.
+    used: Used,
 }
 
 impl Kernel {
@@ -128,20 +142,44 @@ impl Kernel {
     /// [`HookError`]; in every case but `OutcomeUnknown` nothing was committed.
     pub(crate) async fn run_hook<E: Errand>(self: &Arc<Self>, run: &HookRun, errand: &mut E) -> Result<Ran, HookError> {
         let seat = self.admission().handler(&run.scope, &run.plugin).await?;
+        let now = self.clock().now();
         let origin = Arc::new(Origin {
             principal: Arc::new(Principal::of_plugin(run.scope.group.clone(), run.plugin.clone())),
             scope: run.scope.clone(),
             request_id: run.request_id.as_str().into(),
-            started: self.clock().now(),
+            started: now,
             seed: self.next_seed(),
+            trace: run.links.first().copied(),
+            span: self.begin_span(None, now),
         });
         let (numbers, nested, published, outbox) = (Numbers::default(), Vec::new(), Vec::new(), Vec::new());
-        let mut running = Running { kernel: self, run, errand, seat, origin, numbers, nested, published, outbox };
+        let mut running = Running {
+            kernel: self,
+            run,
+            errand,
+            seat,
+            origin,
+            numbers,
+            nested,
+            published,
+            outbox,
+            wake: Wake::default(),
+            used: Used::default(),
+        };
         let started = Instant::now();
         let result = running.attempts().await;
         let outcome = result.as_ref().map(|_| ()).map_err(|failure| audit::label(&failure.error));
         if !matches!(result, Ok(Ran::Idle)) {
-            self.metrics().hook(running.run.hook, outcome, started.elapsed());
+            let used = Used { took: started.elapsed(), ..running.used };
+            self.metrics().hook((&run.scope, &run.plugin), run.hook, outcome, &used);
+            if let Some(begun) = &running.origin.span {
+                let name = format!("kernel/{}/{}", run.hook.interface, run.hook.function);
+                self.end_span(begun, (name, SpanKind::Consumer), outcome.err(), |span| {
+                    span.attributes = attributes(&running.origin, None);
+                    span.attributes.push(("forecourt.plugin", run.plugin.to_string()));
+                    span.links.clone_from(&run.links);
+                });
+            }
         }
         result
     }
@@ -174,6 +212,7 @@ impl<E: Errand> Running<'_, E> {
             self.nested.clear();
             self.published.clear();
             self.outbox.clear();
+            self.wake = Wake::default();
             let bounds = if exclusive { Bounds::HANDLER.exclusive() } else { Bounds::HANDLER };
             let mut done = Vec::new();
             let tried = {
@@ -183,13 +222,15 @@ impl<E: Errand> Running<'_, E> {
             let error = match tried.unwrap_or_else(|_| Err(CallError::Timeout)) {
                 Ok(Attempt::Nothing) => return Ok(Ran::Idle),
                 Ok(Attempt::Commit(transaction)) => match transaction.commit().await {
-                    Ok(_) => {
-                        self.kernel.dispatcher().published(std::mem::take(&mut self.published));
-                        self.kernel.outbound().wake(self.outbox.drain(..));
-                        return Ok(Ran::Done);
-                    }
                     Err(StorageError::Conflict) => CallError::Conflict,
-                    Err(error) => return Err(error.into()),
+                    committed => {
+                        self.kernel.dispatcher().published(std::mem::take(&mut self.published));
+                        if committed.is_ok() {
+                            self.kernel.outbound().wake(self.outbox.drain(..));
+                        }
+                        self.kernel.wake(&self.run.scope, std::mem::take(&mut self.wake));
+                        return Ok(committed.map(|_| Ran::Done)?);
+                    }
                 },
                 Err(error) => error,
             };
@@ -245,7 +286,9 @@ impl<E: Errand> Running<'_, E> {
         entry.records = forecourt_auth::audit::records(&transaction);
         self.errand.close(kernel, &mut transaction, done).await?;
         (entry.note, entry.outcome) = (self.errand.note(), self.errand.outcome());
-        forecourt_auth::audit::append(&mut transaction, &entry).await?;
+        if self.errand.audited() {
+            forecourt_auth::audit::append(&mut transaction, &entry).await?;
+        }
         Ok(Attempt::Commit(Box::new(transaction)))
     }
 
@@ -269,9 +312,10 @@ impl<E: Errand> Running<'_, E> {
         let Some(tree) = tree else {
             return Err(outcome.err().unwrap_or_else(|| Abort::Internal("a call lost its tree".to_owned())).into());
         };
-        let Tree { transaction, numbers, nested, budget, published, outbox, .. } = *tree;
-        (self.numbers, self.nested, self.published, self.outbox) = (numbers, nested, published, outbox);
-        kernel.metrics().cpu(&target.module.plugin, budget.cpu_ms());
+        let Tree { transaction, numbers, nested, budget, published, outbox, wake, .. } = *tree;
+        (self.numbers, self.nested, self.published) = (numbers, nested, published);
+        (self.outbox, self.wake) = (outbox, wake);
+        self.used.and(&budget.used(&transaction.usage()));
         outcome?;
         Ok(transaction)
     }

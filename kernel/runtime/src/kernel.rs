@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
 use forecourt_auth::Auth;
@@ -20,14 +20,17 @@ use crate::dispatch::{self, Dispatcher};
 use crate::engine::{Purpose, Ticker, build, warn_of_fallbacks};
 use crate::error::Abort;
 use crate::files::{FilesOptions, Seats};
+use crate::jobs::Jobs;
 use crate::ledger::Ledger;
 use crate::loaded::Loaded;
 use crate::metrics::Metrics;
 use crate::nested::Plans;
 use crate::outbound::{Outbound, OutboundOptions};
+use crate::schedule::Schedule;
 use crate::secrets::SecretKey;
 use crate::series::Series;
 use crate::suspension::Suspensions;
+use crate::trace::SpanSink;
 use crate::turns::Turns;
 
 /// What a kernel is made of.
@@ -67,7 +70,10 @@ pub struct Kernel {
     turns: Turns,
     suspensions: Arc<Suspensions>,
     dispatcher: Arc<Dispatcher>,
+    schedule: Schedule,
+    jobs: Jobs,
     metrics: Metrics,
+    spans: OnceLock<Arc<dyn SpanSink>>,
     seeds: SeededRandom,
     ledger: Ledger,
     files: FilesOptions,
@@ -108,7 +114,10 @@ impl Kernel {
             turns: Turns::new(std::thread::available_parallelism().map_or(1, usize::from)),
             suspensions: Suspensions::new(Arc::clone(&clock)),
             dispatcher: Arc::default(),
+            schedule: Schedule::default(),
+            jobs: Jobs::default(),
             metrics: Metrics::default(),
+            spans: OnceLock::new(),
             seeds: SeededRandom::new(random.next_u64()),
             ledger: Ledger::default(),
             files,
@@ -172,6 +181,8 @@ impl Kernel {
         text.push_str(&format!("# TYPE forecourt_file_downloads gauge\nforecourt_file_downloads {downloads}\n"));
         let open = self.outbound.open();
         text.push_str(&format!("# TYPE forecourt_outbound_open gauge\nforecourt_outbound_open {open}\n"));
+        let jobs = self.jobs.running();
+        text.push_str(&format!("# TYPE forecourt_jobs_running gauge\nforecourt_jobs_running {jobs}\n"));
         text.push_str(&self.suspensions.to_prometheus());
         text.push_str(&self.dispatcher.to_prometheus(self.clock.now()));
         text
@@ -193,6 +204,15 @@ impl Kernel {
         &self.downloads
     }
 
+    /// From now on the spans of calls and hook runs are handed over. Only the first sink that is given takes any.
+    pub fn trace_to(&self, sink: Arc<dyn SpanSink>) {
+        let _ = self.spans.set(sink);
+    }
+
+    pub(crate) fn spans(&self) -> Option<&dyn SpanSink> {
+        self.spans.get().map(|sink| &**sink)
+    }
+
     pub(crate) fn admission(&self) -> &Admission {
         &self.admission
     }
@@ -211,6 +231,14 @@ impl Kernel {
 
     pub(crate) fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    pub(crate) fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.jobs
     }
 
     pub(crate) fn registry(&self) -> &Registry {
@@ -322,6 +350,8 @@ impl Kernel {
     /// Waits until no root call runs, at most [`limits::DRAIN_MS`]. New calls are refused from now on.
     pub async fn drain(&self) -> bool {
         self.dispatcher.stop();
+        self.schedule.stop();
+        self.jobs.stop();
         self.admission.drain(std::time::Duration::from_millis(limits::DRAIN_MS)).await
     }
 

@@ -15,6 +15,7 @@
 //! - INVARIANT (sent-after-commit), INVARIANT (same-key), INVARIANT (settled-once): an outbound request is sent when its call has committed, always under one key, and takes
 //!   effect here once.
 //! - INVARIANT (secret-unseen): a secret leaves the kernel in a header to a granted host alone.
+//! - INVARIANT (one-look): of each scope's timers and each cron line one look lies ahead at most.
 //! - INVARIANT (own-code): machine code is loaded only when this kernel made it.
 #![deny(missing_docs)]
 
@@ -39,6 +40,7 @@ mod hook;
 mod host;
 mod idempotency;
 mod invoke;
+mod jobs;
 mod json;
 mod kernel;
 mod ledger;
@@ -49,24 +51,29 @@ mod nested;
 mod operate;
 mod outbound;
 mod record;
+mod schedule;
 mod secrets;
 mod series;
 mod state;
 mod suspension;
 mod sweep;
+mod trace;
 mod tree;
 mod turns;
+mod values;
 mod verify;
+mod wake;
 mod wasi;
 
 pub use call::{Answer, Call};
 pub use compile::{Compiler, compile_child};
-pub use error::{CallError, KernelError};
+pub use error::{CallError, JobRefused, KernelError};
 pub use files::{Collected, Download, FileError, FileInfo, FileUsage, FilesOptions, OpenFile, Upload};
 pub use kernel::{Kernel, KernelOptions};
 pub use links::{LinkCall, LinkRequest};
 pub use metrics::Metrics;
-pub use operate::{Acting, SubscriptionInfo};
+pub use operate::{Acting, JobStart, SubscriptionInfo};
 pub use outbound::{OutboundOptions, OutboxEntry, OutboxFilter, Sending};
 pub use secrets::{SecretError, SecretInfo, SecretKey};
+pub use trace::{Span, SpanKind, SpanSink};
 pub use verify::{Finding, Verified, Verifier, VerifyError};

@@ -228,6 +228,16 @@ impl Kernel {
         };
         let operation = operation.ok_or(CallError::Unauthenticated)?;
         let arguments = Value::Object(arguments);
-        self.call(Call { principal, scope, operation, arguments, by_get: false, idempotency_key, request_id }).await
+        self.call(Call {
+            principal,
+            scope,
+            operation,
+            arguments,
+            by_get: false,
+            idempotency_key,
+            request_id,
+            trace: None,
+        })
+        .await
     }
 }

@@ -19,6 +19,7 @@ use crate::convert;
 use crate::error::Abort;
 use crate::invoke::{Target, invoke};
 use crate::state::CallState;
+use crate::trace::{Span, SpanKind, attributes};
 use crate::tree::{NestedCall, Tree};
 
 /// An imported operation as its importer sees it.
@@ -106,12 +107,25 @@ async fn call(
     admit(tree, &path, &target, grant)?;
 
     let savepoint = tree.transaction.savepoint();
+    let outer = tree.span;
+    tree.span = outer.map(|outer| outer.child(tree.kernel.next_seed()));
     let tree = state.take_tree()?;
     let (tree, outcome) = plan.run(tree, &target, params, results).await;
     let Some(mut tree) = tree else { return Err(Abort::Internal("a nested call lost its tree".to_owned())) };
-    if let (Ok(()), Some(Val::Result(Err(_)))) = (&outcome, results.first()) {
+    let refused = matches!((&outcome, results.first()), (Ok(()), Some(Val::Result(Err(_)))));
+    if refused {
         tree.transaction.rollback_to(&savepoint);
     }
+    let ended = match &outcome {
+        Ok(()) if refused => Err("domain"),
+        outcome => outcome.as_ref().copied().map_err(Abort::label),
+    };
+    tree.kernel.metrics().nested((&tree.origin.scope, &target.module.plugin), &path, ended);
+    if let Some(begun) = &tree.span {
+        let more = |span: &mut Span| span.attributes = attributes(&tree.origin, Some(&target.module));
+        tree.kernel.end_span(begun, (path.to_string(), SpanKind::Internal), ended.err(), more);
+    }
+    tree.span = outer;
     tree.nested.push(NestedCall { operation: path, elevated: grant.elevated, by: Arc::clone(&by) });
     store.data_mut().put_tree(tree);
     outcome

@@ -1,6 +1,7 @@
 //! What operators do: publish, grant, enable, swap, disable, and look. Each is authorised, done and audited in one transaction.
 
 mod deliveries;
+mod jobs;
 mod work;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use sha2::{Digest, Sha256};
 pub(crate) use work::{Nothing, Work};
 
 pub use deliveries::SubscriptionInfo;
+pub use jobs::JobStart;
 
 use crate::KernelError;
 use crate::audit;
@@ -93,6 +95,7 @@ impl Kernel {
         let enabled = self.acting(by, scope, "enable", work::Enable { scope, area, name, version }).await?;
         self.suspensions().begin_anew(scope, name);
         self.look_again(&scope.group).await;
+        self.layout_changed(&scope.group).await;
         Ok(enabled)
     }
 
@@ -109,6 +112,7 @@ impl Kernel {
     ) -> Result<Disabled, KernelError> {
         let disabled = self.acting(by, scope, "disable", work::Disable { scope, area, force }).await?;
         self.look_again(&scope.group).await;
+        self.layout_changed(&scope.group).await;
         Ok(disabled)
     }
 

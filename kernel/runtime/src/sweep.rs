@@ -16,7 +16,7 @@ use crate::kernel::Kernel;
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Kernel {
-    /// Removes the answers kept for idempotency keys that are older than [`limits::IDEMPOTENCY_KEPT_H`]: how many; and events that are kept no
+    /// Removes the answers kept for idempotency keys that are older than [`limits::IDEMPOTENCY_KEPT_H`]: how many; and events, and jobs that ended, that are kept no
     /// longer. Goes page by page, slowly.
     ///
     /// # Errors
@@ -43,6 +43,7 @@ impl Kernel {
                 tokio::time::sleep(PAUSE).await;
             }
             self.trim_events(&scope).await?;
+            self.sweep_jobs(&scope).await?;
         }
         Ok(removed)
     }
@@ -66,6 +67,27 @@ impl Kernel {
             tokio::time::sleep(PAUSE).await;
         }
         Ok(())
+    }
+
+    /// Removes the jobs of a scope that ended more than [`limits::JOBS_KEPT_D`] ago.
+    async fn sweep_jobs(&self, scope: &Scope) -> Result<(), KernelError> {
+        let kept_ms = i64::try_from(limits::JOBS_KEPT_D).unwrap_or(i64::MAX).saturating_mul(24 * 60 * 60 * 1_000);
+        let until = self.clock().now().plus_millis(-kept_ms);
+        let mut after = None;
+        loop {
+            let mut attempts = Attempts::new(self.storage(), Some(&scope.group), self.random());
+            after = loop {
+                let mut transaction = attempts.begin().await?;
+                let swept = forecourt_bus::jobs::sweep(&mut transaction, scope, until, after.as_deref()).await;
+                if let Some((_, next)) = attempts.end(transaction, swept).await? {
+                    break next;
+                }
+            };
+            if after.is_none() {
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     async fn trim_page(

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use forecourt_auth::{Policy, Principal};
-use forecourt_base::{OperationPath, Scope, Timestamp};
+use forecourt_base::{OperationPath, Scope, Timestamp, TraceContext};
 use forecourt_registry::{Generation, Module};
 use forecourt_storage::Transaction;
 
@@ -17,6 +17,8 @@ use crate::error::Abort;
 use crate::kernel::Kernel;
 use crate::outbound::Item;
 use crate::series::Numbers;
+use crate::trace::Begun;
+use crate::wake::Wake;
 
 /// What the audit line of a root call tells of a nested one.
 #[derive(Debug, Clone)]
@@ -34,6 +36,10 @@ pub(crate) struct Origin {
     pub(crate) request_id: Arc<str>,
     pub(crate) started: Timestamp,
     pub(crate) seed: u64,
+    /// The trace that the call is part of, as the one who asked for it says.
+    pub(crate) trace: Option<TraceContext>,
+    /// The call's own span; none where nobody takes it.
+    pub(crate) span: Option<Begun>,
 }
 
 /// One attempt of a root call.
@@ -58,6 +64,10 @@ pub(crate) struct Tree {
     pub(crate) hops: u32,
     /// A page token that storage refused, as no answer of the same query gave it.
     pub(crate) refused_token: Option<String>,
+    /// The span of the innermost call; none where nobody takes it.
+    pub(crate) span: Option<Begun>,
+    /// What is to be looked at once the tree has committed.
+    pub(crate) wake: Wake,
     random: u64,
 }
 
@@ -83,7 +93,7 @@ impl Tree {
         numbers: Numbers,
     ) -> Self {
         let Ground { generation, policy } = ground;
-        let random = origin.seed;
+        let (random, span) = (origin.seed, origin.span);
         Self {
             kernel,
             origin,
@@ -98,6 +108,8 @@ impl Tree {
             outbox: Vec::new(),
             hops: 0,
             refused_token: None,
+            span,
+            wake: Wake::default(),
             blamed: false,
             random,
         }
@@ -110,6 +122,11 @@ impl Tree {
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^ (mixed >> 31)
+    }
+
+    /// Where in a trace what the innermost call leads to goes on.
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        self.span.map(|span| span.context).or(self.origin.trace)
     }
 
     /// Holds the transaction's use of storage against the tree's budget.

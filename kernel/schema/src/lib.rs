@@ -44,8 +44,9 @@ pub use error::{Code, Problem, SchemaError};
 pub use file_refs::{FileRef, file_refs};
 pub use ids::{InterfaceId, InterfaceIdError};
 pub use manifest::{
-    About, Build, CollectionRequest, Events, Exports, HttpRequest, ImportRequest, IndexRequest, KernelRequest,
-    KindRequest, LinkRequest, Manifest, Power, ScopeRequest, StartRequest, SubscriptionRequest, Text,
+    About, Build, CollectionRequest, CronRequest, Events, Exports, HttpRequest, ImportRequest, IndexRequest, JOBS,
+    JobRequest, KernelRequest, KindRequest, LinkRequest, Manifest, Power, ScopeRequest, StartRequest,
+    SubscriptionRequest, Text,
 };
 pub use model::{Import, Interface, Labels, Operation, OperationKind, PluginSchema, Topic};
 pub use normalise::{NormalisedValue, normalise, normalise_at, normalise_params};

@@ -1,6 +1,8 @@
 //! `plugin.toml`: what a plugin says of itself and asks for.
 
+mod cron;
 mod http;
+mod jobs;
 mod links;
 mod subscriptions;
 
@@ -13,7 +15,9 @@ use serde::Deserialize;
 use crate::error::{Code, Problems, both};
 use crate::limits::MANIFEST_ENTRIES;
 use crate::{InterfaceId, SchemaError};
+pub use cron::CronRequest;
 pub use http::HttpRequest;
+pub use jobs::{JOBS, JobRequest};
 pub use links::LinkRequest;
 pub use subscriptions::{StartRequest, SubscriptionRequest};
 
@@ -47,6 +51,12 @@ pub struct Manifest {
     /// Where it sends requests.
     #[serde(default)]
     pub http: HttpRequest,
+    /// The lines by which it is told that a time has come.
+    #[serde(default)]
+    pub cron: Vec<CronRequest>,
+    /// The work that it does in steps.
+    #[serde(default)]
+    pub jobs: Vec<JobRequest>,
     /// Default roles by operation, `orders/approve`.
     #[serde(default)]
     pub roles: BTreeMap<String, Vec<RoleName>>,
@@ -259,6 +269,8 @@ impl Manifest {
             ("collections", self.collections.len(), crate::limits::COLLECTIONS),
             ("events.publishes", self.events.publishes.len(), MANIFEST_ENTRIES),
             ("subscriptions", self.subscriptions.len(), MANIFEST_ENTRIES),
+            ("cron", self.cron.len(), MANIFEST_ENTRIES),
+            ("jobs", self.jobs.len(), MANIFEST_ENTRIES),
             ("roles", self.roles.len(), MANIFEST_ENTRIES),
             ("powers", self.powers.len(), MANIFEST_ENTRIES),
             ("links", self.links.len(), MANIFEST_ENTRIES),
@@ -273,6 +285,12 @@ impl Manifest {
         }
         self.check_subscriptions(problems);
         self.check_http(problems);
+        self.check_cron_and_jobs(problems);
+        self.check_links(problems);
+        self.check_names(problems);
+    }
+
+    fn check_names(&self, problems: &mut Problems) {
         let mut seen = BTreeSet::new();
         for (at, import) in self.imports.iter().enumerate() {
             if !seen.insert(import.interface.unversioned()) {
@@ -286,7 +304,6 @@ impl Manifest {
                 );
             }
         }
-        self.check_links(problems);
         for power in self.powers.keys() {
             if !power
                 .split_once('.')

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use forecourt_base::{Area, Bilingual, OperationPath, RoleName};
 
-use crate::{Collection, Field, InterfaceId, LinkRequest, Manifest, Type};
+use crate::{Collection, Field, InterfaceId, JOBS, LinkRequest, Manifest, Type};
 
 /// Everything the kernel knows of a plugin version before running it.
 #[derive(Debug, Clone)]
@@ -214,7 +214,19 @@ impl PluginSchema {
     #[must_use]
     pub fn role_defaults(&self) -> Vec<(OperationPath, Vec<RoleName>)> {
         let path = |key: &str| self.role_path(key).ok();
-        self.manifest.roles.iter().filter_map(|(key, roles)| Some((path(key)?, roles.clone()))).collect()
+        let operations = self.manifest.roles.iter().filter_map(|(key, roles)| Some((path(key)?, roles.clone())));
+        let jobs = self.manifest.jobs.iter().filter_map(|job| Some((self.job_path(&job.name)?, job.roles.clone())));
+        operations.chain(jobs).collect()
+    }
+
+    /// The path by which roles are granted a job: `<area>/jobs/<name>`, with the plugin's first area, or with its name where it serves none.
+    #[must_use]
+    pub fn job_path(&self, name: &str) -> Option<OperationPath> {
+        let areas = self.areas();
+        let plugin = self.manifest.plugin.name.as_str();
+        let area = areas.first().map_or(plugin, |area| area.as_str());
+        self.manifest.jobs.iter().find(|job| job.name == name)?;
+        OperationPath::new(area, JOBS, name).ok()
     }
 
     /// What the manifest says of links to an operation, and the JSON name of the parameter that names the record; none where it is not open to links.

@@ -49,6 +49,22 @@ impl Order {
         }
     }
 
+    /// Whether work on the order is still to be done.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        let states = [
+            Received,
+            Inspecting,
+            Quoting,
+            AwaitingApproval,
+            Approved,
+            Dispatched,
+            InProgress,
+            OrderState::WaitingParts,
+            OrderState::OnHold,
+        ];
+        states.contains(&self.state)
+    }
+
     /// The commands open to this user, whatever the user's roles.
     pub(crate) fn open_to(&self, user: &str) -> Vec<String> {
         let does = |command: &str| match command {
@@ -105,6 +121,13 @@ mod tests {
         order.state = Quoting;
         order.advance(2, "add-line", &stamp).unwrap();
         assert_eq!((order.version, order.stages.len()), (3, 2));
+    }
+
+    #[test]
+    fn an_order_is_unfinished_until_its_work_is_done_or_given_up() {
+        let unfinished = |state| sample::order(state).is_unfinished();
+        assert!([Received, AwaitingApproval, InProgress, OrderState::WaitingParts].into_iter().all(unfinished));
+        assert!(![WorkDone, Declined, Cancelled, OrderState::ReadyToReturn].into_iter().any(unfinished));
     }
 
     #[test]

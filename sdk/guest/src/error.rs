@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::private::wit::forecourt::kernel::{events, http, storage};
+use crate::private::wit::forecourt::kernel::{events, http, jobs, storage, timers};
 
 /// Why storage refused a request.
 pub use storage::Error as StorageError;
@@ -18,6 +18,10 @@ pub enum KernelError {
     Events(events::Error),
     /// An outbound request was not taken.
     Http(http::Error),
+    /// The jobs refused.
+    Jobs(jobs::Error),
+    /// The timers refused.
+    Timers(timers::Error),
     /// A record is not of its collection's type, or a value has no JSON form.
     Json(String),
 }
@@ -38,6 +42,8 @@ impl fmt::Display for KernelError {
             Self::Storage(error) => write!(f, "storage: {error:?}"),
             Self::Events(error) => write!(f, "events: {error:?}"),
             Self::Http(error) => write!(f, "http: {error:?}"),
+            Self::Jobs(error) => write!(f, "jobs: {error:?}"),
+            Self::Timers(error) => write!(f, "timers: {error:?}"),
             Self::Json(error) => write!(f, "json: {error}"),
         }
     }
@@ -60,6 +66,18 @@ impl From<http::Error> for KernelError {
 impl From<events::Error> for KernelError {
     fn from(error: events::Error) -> Self {
         Self::Events(error)
+    }
+}
+
+impl From<jobs::Error> for KernelError {
+    fn from(error: jobs::Error) -> Self {
+        Self::Jobs(error)
+    }
+}
+
+impl From<timers::Error> for KernelError {
+    fn from(error: timers::Error) -> Self {
+        Self::Timers(error)
     }
 }
 

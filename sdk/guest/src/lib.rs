@@ -37,11 +37,13 @@ pub mod files;
 pub mod http;
 pub mod identity;
 pub mod ids;
+pub mod jobs;
 pub mod log;
 pub mod machine;
 pub mod modules;
 pub mod money;
 mod range;
+pub mod timers;
 
 pub use collection::{Collection, Page};
 pub use error::{KernelError, StorageError};

@@ -22,6 +22,8 @@ pub(crate) struct Manifest {
     pub(crate) events: Events,
     #[serde(default)]
     pub(crate) subscriptions: Vec<Subscription>,
+    #[serde(default)]
+    pub(crate) cron: Vec<Cron>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -78,6 +80,10 @@ pub(crate) struct Events {
     pub(crate) publishes: Vec<String>,
 }
 
+/// A line by which the plugin is told that a time has come.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Cron {}
+
 #[derive(Debug, Deserialize)]
 pub(crate) struct Subscription {
     #[serde(default)]
@@ -85,6 +91,11 @@ pub(crate) struct Subscription {
 }
 
 impl Manifest {
+    /// Whether the plugin sets timers.
+    pub(crate) fn sets_timers(&self) -> bool {
+        self.kernel.interfaces.iter().any(|name| name == "timers")
+    }
+
     /// The topics of all subscriptions, each once.
     pub(crate) fn subscribed(&self) -> BTreeSet<&str> {
         self.subscriptions.iter().flat_map(|subscription| &subscription.topics).map(String::as_str).collect()

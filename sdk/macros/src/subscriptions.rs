@@ -15,32 +15,21 @@ use crate::wit::{HTTP_RESPONSE, World};
 pub(crate) fn expand(implementor: &syn::Ident, manifest: &Manifest, world: &World) -> Result<TokenStream, String> {
     let exported = world.hooks().any(|(_, name)| name == "subscriber");
     let topics = manifest.subscribed();
-    match (exported, topics.is_empty()) {
+    let (timers, cron) = (manifest.sets_timers(), !manifest.cron.is_empty());
+    match (exported, topics.is_empty() && !timers && !cron) {
         (false, true) => return Ok(TokenStream::new()),
         (true, false) => {}
         (true, true) => {
-            return Err("plugin.toml exports `subscriber` of the kernel but has no [[subscriptions]]".into());
+            return Err("plugin.toml exports `subscriber` of the kernel but has no [[subscriptions]] or [[cron]] and sets no timers".into());
         }
         (false, false) => {
             return Err(
-                "[[subscriptions]] in plugin.toml: add `forecourt:kernel/subscriber@0.1.0` to [exports] interfaces"
+                "[[subscriptions]], [[cron]] or timers in plugin.toml: add `forecourt:kernel/subscriber@0.1.0` to [exports] interfaces"
                     .into(),
             );
         }
     }
-    let mut variants = TokenStream::new();
-    let mut arms = TokenStream::new();
-    for topic in topics {
-        let record = record(world, topic)?;
-        let variant = format_ident!("{}", bindings::camel(&topic.replace('.', "-")));
-        let doc = format!("`{topic}`");
-        variants.extend(quote! { #[doc = #doc] #variant(#record), });
-        arms.extend(quote! {
-            #topic => ::forecourt_sdk::serde_json::from_str(payload).map(Event::#variant).map_err(|error| {
-                Error::Unusable(::std::format!("its payload is not as this plugin knows it: {error}"))
-            }),
-        });
-    }
+    let (variants, arms) = events(manifest, world)?;
     Ok(quote! {
         /// What the plugin is told of, as `[[subscriptions]]` of its manifest says.
         #[allow(dead_code, unreachable_pub, reason = "an author need not look at all that an event tells")]
@@ -89,6 +78,39 @@ fn record(world: &World, topic: &str) -> Result<TokenStream, String> {
     }
     let (area, record) = payload(world, topic)?;
     Ok(quote!(super::wit::#area::events::#record))
+}
+
+/// The cases of the enum, and the arms that read them.
+fn events(manifest: &Manifest, world: &World) -> Result<(TokenStream, TokenStream), String> {
+    let (timers, cron) = (manifest.sets_timers(), !manifest.cron.is_empty());
+    let mut variants = TokenStream::new();
+    let mut arms = TokenStream::new();
+    let own = [
+        (timers, "Timer", "kernel.timer", quote!(Fired), "A timer whose time has come."),
+        (cron, "Cron", "kernel.cron", quote!(CronRun), "A line under `[[cron]]` is due."),
+    ];
+    for (_, variant, topic, ty, doc) in own.into_iter().filter(|(wanted, ..)| *wanted) {
+        let variant = format_ident!("{variant}");
+        variants.extend(quote! { #[doc = #doc] #variant(::forecourt_sdk::timers::#ty), });
+        arms.extend(arm(topic, &variant));
+    }
+    for topic in manifest.subscribed() {
+        let record = record(world, topic)?;
+        let variant = format_ident!("{}", bindings::camel(&topic.replace('.', "-")));
+        let doc = format!("`{topic}`");
+        variants.extend(quote! { #[doc = #doc] #variant(#record), });
+        arms.extend(arm(topic, &variant));
+    }
+    Ok((variants, arms))
+}
+
+/// Reads the payload of a topic.
+fn arm(topic: &str, variant: &syn::Ident) -> TokenStream {
+    quote! {
+        #topic => ::forecourt_sdk::serde_json::from_str(payload).map(Event::#variant).map_err(|error| {
+            Error::Unusable(::std::format!("its payload is not as this plugin knows it: {error}"))
+        }),
+    }
 }
 
 /// The area's module and the record of a topic's payload.

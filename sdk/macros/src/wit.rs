@@ -9,7 +9,7 @@ use wit_parser::{InterfaceId, PackageId, PackageName, Resolve, UnresolvedPackage
 use crate::manifest::Manifest;
 
 /// Interfaces of `forecourt:kernel` that plugins export, where the kernel calls them.
-const HOOKS: [&str; 1] = ["subscriber"];
+const HOOKS: [&str; 2] = ["subscriber", "job"];
 
 /// The topic under which the kernel tells a plugin what came of an outbound request; its payload is a type of the SDK's.
 pub(crate) const HTTP_RESPONSE: &str = "kernel.http-response";

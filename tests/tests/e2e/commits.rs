@@ -173,6 +173,7 @@ impl Ground {
             by_get: false,
             idempotency_key: None,
             request_id: "r".to_owned(),
+            trace: None,
         };
         self.kernel.call(call).await
     }
@@ -200,7 +201,7 @@ async fn a_call_that_keeps_conflicting_has_its_group_to_itself_for_a_moment() {
     assert_eq!(ground.bump(0).await.unwrap().value, 1);
     assert!(ground.engine.excluded.load(Ordering::SeqCst));
     // Well within a call's time, but too long for others to wait.
-    let refused = ground.bump(25).await;
+    let refused = ground.bump(40).await;
     assert!(matches!(refused, Err(CallError::Conflict)), "{refused:?}");
     assert!(ground.engine.excluded.load(Ordering::SeqCst));
     ground.fated(Fate::Committed).await;

@@ -28,6 +28,8 @@ fn nothing_given_means_the_defaults() {
         listen: listen(8080),
         demo: false,
         public_metrics: false,
+        metrics_listen: None,
+        otlp: None,
         secure: false,
         origins: Vec::new(),
         file_quota_bytes: 50 << 30,

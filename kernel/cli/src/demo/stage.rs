@@ -97,6 +97,7 @@ impl<'a> Stage<'a> {
             by_get: false,
             idempotency_key: Some(format!("demo-{store}-{key}")),
             request_id: REQUEST.to_owned(),
+            trace: None,
         };
         Ok(self.kernel.call(call).await?.value)
     }

@@ -8,6 +8,8 @@ fn settings(data: &Path) -> Settings {
         listen: ([127, 0, 0, 1], 0).into(),
         demo: false,
         public_metrics: false,
+        metrics_listen: None,
+        otlp: None,
         secure: false,
         origins: Vec::new(),
         file_quota_bytes: 1 << 30,
@@ -32,7 +34,7 @@ async fn an_empty_folder_says_what_to_do_and_is_left_alone() {
 async fn an_address_in_use_is_told() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let listen_there = Settings { listen: taken.local_addr().unwrap(), ..settings(Path::new("/nowhere")) };
-    let failure = listen(&listen_there).await.unwrap_err();
+    let failure = listen(listen_there.listen).await.unwrap_err();
     assert_eq!(failure.exit(), Exit::Address);
     assert!(failure.to_string().contains("another program listens there"), "{failure}");
 }

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use forecourt_base::{Area, PluginName, RoleName, StoreId};
+use forecourt_bus::jobs::JobState;
 use forecourt_registry::{ModuleRef, Publisher};
 use forecourt_storage::BlobId;
 
@@ -93,6 +94,11 @@ fn of_kernel() -> Vec<(KernelError, &'static str)> {
         (KernelError::Registry(RegistryError::Stopping), "unavailable"),
         (KernelError::Events(BusError::BadCursor), "invalid-fields"),
         (KernelError::Events(BusError::Storage(StorageError::Full)), "full"),
+        (JobRefused::UnknownName("parts/count".to_owned()).into(), "unknown-resource"),
+        (JobRefused::Unknown("1".to_owned()).into(), "unknown-resource"),
+        (JobRefused::State(JobState::Done).into(), "job-state"),
+        (JobRefused::TooMany.into(), "too-many-jobs"),
+        (JobRefused::TooLarge(1).into(), "body-too-large"),
         (KernelError::Io { what: "x".to_owned(), source: std::io::Error::other("y") }, "internal"),
         (KernelError::Files(FileError::TooLarge { bytes_max: 1 }), "body-too-large"),
         (KernelError::Files(FileError::Quota { quota_bytes: 1, used_bytes: 1 }), "file-quota"),

@@ -88,7 +88,7 @@ async fn other_methods_are_refused_with_those_there_are() {
     assert_eq!((reply.status, reply.problem()), (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed"));
     assert_eq!(reply.headers["allow"], "GET,HEAD,POST");
     assert_eq!(api.send("", "DELETE", "/healthz", Value::Null).await.headers["allow"], "GET,HEAD");
-    for absent in ["approvals", "jobs", "settings/parts"] {
+    for absent in ["approvals", "settings/parts"] {
         assert_eq!(api.get("", &format!("/v1/stores/bj01/{absent}")).await.problem(), "unknown-path", "{absent}");
     }
 }

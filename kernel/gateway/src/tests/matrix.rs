@@ -129,6 +129,9 @@ fn filled(path: &str, group: &str, store: &str, method: &Method) -> String {
         ("{operation}", operation),
         ("{name}", "probe"),
         ("{version}", "0.1.0"),
+        ("{session}", "0123456789abcdef"),
+        ("{key}", "0123456789abcdef"),
+        ("{link}", "0123456789abcdef"),
     ];
     let path = values.iter().fold(path.to_owned(), |path, (variable, value)| path.replace(variable, value));
     // Variables that this test knows nothing of: no such thing exists.

@@ -28,7 +28,7 @@ async fn connections_are_served_and_ended_in_order() {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let kernel = kernel().await;
-    let serving = tokio::spawn(serve(kernel, listener, GatewayOptions::default(), async {
+    let serving = tokio::spawn(serve(kernel, listener.into(), GatewayOptions::default(), async {
         let _ = stopped.await;
     }));
 

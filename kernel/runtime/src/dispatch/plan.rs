@@ -153,7 +153,10 @@ impl Planner<'_> {
         };
         let module = Arc::clone(self.module);
         let asked = &module.grant.subscriptions;
-        let wanted = |topic: &str, cursor| asked.contains(topic) && row.wants(topic, cursor);
+        let plugin = self.plugin;
+        let wanted = |event: &Event, cursor| {
+            asked.contains(&event.topic) && row.wants(&event.topic, cursor) && event.is_for(plugin)
+        };
         let found = forecourt_bus::ahead(&mut self.transaction, self.scope, after, self.most, ROWS, wanted);
         let found = found.await?;
         memory.seen = Some((row.revision, if found.items.is_empty() { found.seen } else { after }));

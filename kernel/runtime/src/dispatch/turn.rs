@@ -87,6 +87,7 @@ async fn take(
             plugin: plugin.clone(),
             hook: HANDLE,
             request_id: first.map(|item| format!("event-{}", item.cursor)).unwrap_or_default(),
+            links: batch.items.iter().filter_map(|item| item.event.trace).collect(),
             // Who keeps failing on new events is suspended; what waits behind a parked key has its own plan.
             judged: first.is_some_and(|item| !item.waited),
         };

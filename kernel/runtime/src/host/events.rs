@@ -53,6 +53,7 @@ impl CallState {
             topic,
             key,
             hops,
+            trace: tree.trace(),
             at: tree.origin.started,
             plugin,
             by: tree.origin.principal.user.to_string(),

@@ -3,10 +3,10 @@
 use forecourt_auth::Origin as AuthOrigin;
 use forecourt_base::Area;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use crate::bindings::forecourt::kernel::{clock, identity, modules};
 use crate::error::Abort;
+use crate::schedule;
 use crate::state::CallState;
 use crate::tree::Tree;
 
@@ -61,15 +61,6 @@ fn started(tree: &Tree) -> Result<Timestamp, Abort> {
         .map_err(|error| Abort::Internal(format!("the clock is out of range: {error}")))
 }
 
-/// The zone of a call for a whole group, which has no store to ask.
-const GROUP_ZONE: &str = "Asia/Shanghai";
-
-fn zone(tree: &Tree) -> Result<TimeZone, Abort> {
-    let store = tree.origin.scope.store.as_ref().and_then(|store| tree.policy.store(store));
-    let name = store.map_or(GROUP_ZONE, |store| store.time_zone.as_str());
-    TimeZone::get(name).map_err(|error| Abort::Internal(format!("time zone `{name}`: {error}")))
-}
-
 impl clock::Host for CallState {
     async fn now(&mut self) -> wasmtime::Result<String> {
         Ok(self.enter("clock")?.origin.started.to_rfc3339())
@@ -81,7 +72,8 @@ impl clock::Host for CallState {
 
     async fn today(&mut self) -> wasmtime::Result<String> {
         let tree = self.enter("clock")?;
-        Ok(started(tree)?.to_zoned(zone(tree)?).date().to_string())
+        let zone = schedule::zone(&tree.policy, tree.origin.scope.store.as_ref()).map_err(Abort::Internal)?;
+        Ok(started(tree)?.to_zoned(zone).date().to_string())
     }
 }
 

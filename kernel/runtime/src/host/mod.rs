@@ -6,8 +6,10 @@ mod facts;
 mod files;
 mod http;
 mod ids;
+mod jobs;
 mod log;
 mod storage;
+mod timers;
 
 pub(crate) use log::line;
 use wasmtime::component::{HasSelf, Linker};
@@ -27,7 +29,9 @@ pub(crate) fn add_to_linker(linker: &mut Linker<CallState>) -> Result<(), Kernel
         interfaces::modules::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
         interfaces::http::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
         interfaces::files::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
-        interfaces::log::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
+        interfaces::log::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+        interfaces::timers::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+        interfaces::jobs::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
     };
     let mut add = add;
     add().map_err(|error| KernelError::Engine(format!("{error:#}")))

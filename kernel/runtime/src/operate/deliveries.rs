@@ -2,7 +2,7 @@
 
 use forecourt_auth::AdminRight;
 use forecourt_base::{PluginName, Scope, limits};
-use forecourt_bus::{BusError, Cursor, DeadLetter, DeadPage, ParkedKey};
+use forecourt_bus::{BusError, Cursor, DeadLetter, DeadPage, Event, ParkedKey};
 use forecourt_storage::Transaction;
 use semver::Version;
 
@@ -144,7 +144,9 @@ impl Work for Subscriptions<'_> {
             let module = generation.active(scope.store.as_ref(), &plugin);
             let asked = module.map(|module| module.grant.subscriptions.clone());
             let topics = asked.unwrap_or_else(|| row.topics.keys().cloned().collect());
-            let wanted = |topic: &str, cursor| topics.contains(topic) && row.wants(topic, cursor);
+            let wanted = |event: &Event, cursor| {
+                topics.contains(&event.topic) && row.wants(&event.topic, cursor) && event.is_for(&plugin)
+            };
             let ahead = forecourt_bus::ahead(transaction, scope, row.cursor, LAG_ROWS, LAG_ROWS, wanted).await?;
             infos.push(SubscriptionInfo {
                 version: module.map(|module| module.version.clone()),

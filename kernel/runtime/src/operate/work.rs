@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use forecourt_auth::{AuthError, Principal};
 use forecourt_base::{Area, GroupId, OperationPath, PluginName, Scope};
-use forecourt_bus::{Page, Start};
+use forecourt_bus::{Event, Page, Start};
 use forecourt_registry::{
     Approval, Disabled, Enabled, Generation, Granted, ModuleInfo, PluginInfo, Published, Publisher,
 };
@@ -219,8 +219,15 @@ impl Work for Events<'_> {
         };
         let mut page = forecourt_bus::page(transaction, self.scope, self.topics, self.after, self.limit).await?;
         page.items.retain(|placed| {
-            let area = placed.event.topic.split('.').next().and_then(|area| Area::new(area).ok());
-            area.is_some_and(|area| reads(&area))
+            let Event { topic, plugin, .. } = &placed.event;
+            match topic.split('.').next() {
+                // What the kernel tells a plugin of is for those who may read something of the plugin's.
+                Some("kernel") => {
+                    let module = generation.active(self.scope.store.as_ref(), plugin);
+                    module.is_some_and(|module| module.schema.areas().iter().any(reads))
+                }
+                area => area.and_then(|area| Area::new(area).ok()).is_some_and(|area| reads(&area)),
+            }
         });
         Ok(page)
     }

@@ -124,6 +124,7 @@ impl Kernel {
             plugin: item.plugin.clone(),
             hook: HOOK,
             request_id: item.id.clone(),
+            links: Vec::new(),
             judged: false,
         };
         let mut telling = Telling { item, outgoing: None };

@@ -9,6 +9,11 @@ use crate::error::{Code, Problems, both};
 use crate::ids::is_kebab;
 use crate::limits::MANIFEST_ENTRIES;
 
+// The topic of the events that a plugin's own timers become.
+const TIMER_TOPIC: &str = "kernel.timer";
+// The topic of the events of a plugin's own cron lines.
+const CRON_TOPIC: &str = "kernel.cron";
+
 /// `[[subscriptions]]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,10 +37,14 @@ pub enum StartRequest {
 }
 
 impl Manifest {
-    /// Every topic that the plugin asks to be told of, with its start.
+    /// Every topic that the plugin asks to be told of, with its start: those of its subscriptions, and the kernel's own for its timers and cron
+    /// lines, of which none may be missed.
     #[must_use]
     pub fn subscribed(&self) -> BTreeMap<&str, StartRequest> {
-        let mut all = BTreeMap::new();
+        let timers = self.kernel.interfaces.contains("timers").then_some(TIMER_TOPIC);
+        let cron = (!self.cron.is_empty()).then_some(CRON_TOPIC);
+        let own = timers.into_iter().chain(cron).map(|topic| (topic, StartRequest::Start));
+        let mut all: BTreeMap<_, _> = own.collect();
         for request in &self.subscriptions {
             all.extend(request.topics.iter().map(|topic| (topic.as_str(), request.start)));
         }
@@ -53,7 +62,13 @@ impl Manifest {
                 problems.add(Code::Topic, count);
             }
             for topic in &request.topics {
-                if !topic.split_once('.').is_some_and(|(area, record)| is_kebab(area) && is_kebab(record)) {
+                if [TIMER_TOPIC, CRON_TOPIC].contains(&topic.as_str()) {
+                    let own = both!(
+                        "key `subscriptions[{at}].topics`: `{topic}` needs no subscription: ask for `timers`, or list `[[cron]]`",
+                        "键 `subscriptions[{at}].topics`：`{topic}` 无需订阅：请申请 `timers` 接口或列出 `[[cron]]`"
+                    );
+                    problems.add(Code::Topic, own);
+                } else if !topic.split_once('.').is_some_and(|(area, record)| is_kebab(area) && is_kebab(record)) {
                     let form = both!(
                         "key `subscriptions[{at}].topics`: `{topic}` is not a topic such as `repair.approved`",
                         "键 `subscriptions[{at}].topics`：`{topic}` 不是 `repair.approved` 之类的主题"

@@ -13,7 +13,7 @@ use crate::error::{Code, both};
 use crate::{Interface, InterfaceId};
 
 /// The interfaces that this kernel calls.
-const HOOKS: [&str; 1] = ["subscriber"];
+const HOOKS: [&str; 2] = ["subscriber", "job"];
 
 const COMMON: &str = include_str!("../../../../wit/common/types.wit");
 const KERNEL: &str = include_str!("../../../../wit/kernel/kernel.wit");
@@ -83,18 +83,25 @@ impl Reader<'_> {
 
     /// Holds what the manifest says against the exported hooks.
     pub(super) fn match_hooks(&mut self, hooks: &[Interface]) {
-        let exported = hooks.iter().any(|hook| hook.id.interface == "subscriber");
-        if exported == self.manifest.subscriptions.is_empty() {
-            let half = if exported {
-                both!(
-                    "key `subscriptions`: nothing is listed, though `forecourt:kernel/subscriber` is exported",
-                    "键 `subscriptions`：导出了 `forecourt:kernel/subscriber`，但未列出任何主题"
-                )
-            } else {
-                both!(
-                    "key `subscriptions`: needs the export `forecourt:kernel/subscriber@0.1.0`",
-                    "键 `subscriptions`：需要导出 `forecourt:kernel/subscriber@0.1.0`"
-                )
+        let exports = |name: &str| hooks.iter().any(|hook| hook.id.interface == name);
+        let timed = !self.manifest.cron.is_empty() || self.manifest.kernel.interfaces.contains("timers");
+        let told = timed || !self.manifest.subscriptions.is_empty();
+        let wants = [
+            ("subscriber", if timed { "cron" } else { "subscriptions" }, told),
+            ("job", "jobs", !self.manifest.jobs.is_empty()),
+        ];
+        for (name, key, wanted) in wants {
+            let half = match (exports(name), wanted) {
+                (true, false) => both!(
+                    "key `{key}`: nothing is listed, though `forecourt:kernel/{name}` is exported",
+                    "键 `{key}`：导出了 `forecourt:kernel/{name}`，但未列出任何内容"
+                ),
+                // Timers and cron lines are told of as events are.
+                (false, true) => both!(
+                    "key `{key}`: needs the export `forecourt:kernel/{name}@0.1.0`",
+                    "键 `{key}`：需要导出 `forecourt:kernel/{name}@0.1.0`"
+                ),
+                _ => continue,
             };
             self.problems.add(Code::Mismatch, half);
         }

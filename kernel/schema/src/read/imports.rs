@@ -7,7 +7,8 @@ use crate::error::{Code, both};
 use crate::{Import, InterfaceId};
 
 /// Interfaces of `forecourt:kernel@0.1` that this kernel gives.
-const KERNEL: [&str; 9] = ["storage", "events", "identity", "clock", "ids", "modules", "log", "files", "http"];
+const KERNEL: [&str; 11] =
+    ["storage", "events", "identity", "clock", "ids", "modules", "log", "files", "http", "timers", "jobs"];
 /// Packages of WASI 0.2 that this kernel gives, as a subset.
 const WASI: [&str; 6] = ["io", "cli", "clocks", "random", "filesystem", "sockets"];
 

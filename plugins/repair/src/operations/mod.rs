@@ -3,4 +3,5 @@
 mod orders;
 mod price_list;
 mod pricing;
+mod promised;
 mod supply;

@@ -3,7 +3,7 @@
 use forecourt_sdk::identity::{Stamp, stamp};
 use forecourt_sdk::{check, clock, events, identity, ids};
 
-use super::{pricing, supply};
+use super::{pricing, promised, supply};
 use crate::collections::{JOB_CLOCKS, ORDERS, orders};
 use crate::reception::{self, check_odometer};
 use crate::wit::repair::events::{
@@ -141,6 +141,7 @@ impl Guest for Repair {
             concerns: u32::try_from(order.concerns.len()).unwrap_or(u32::MAX),
         };
         events::publish(&order.id, &payload)?;
+        promised::watch(&order)?;
         kept(order)
     }
 
@@ -224,6 +225,7 @@ impl Guest for Repair {
         order.enter(OrderState::ReadyToReturn, &stamp);
         let (id, number) = (order.id.clone(), order.number.clone());
         events::publish(&order.id, &Declined { order: id, number })?;
+        promised::unwatch(&order)?;
         kept(order)
     }
 
@@ -265,6 +267,7 @@ impl Guest for Repair {
             }
         }
         publish_progress(&order)?;
+        promised::unwatch(&order)?;
         kept(order)
     }
 
@@ -274,6 +277,7 @@ impl Guest for Repair {
         supply::release_all(&mut order)?;
         let (id, number) = (order.id.clone(), order.number.clone());
         events::publish(&order.id, &Cancelled { order: id, number })?;
+        promised::unwatch(&order)?;
         kept(order)
     }
 }

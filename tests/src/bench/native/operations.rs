@@ -123,6 +123,7 @@ impl Work<'_> {
             by: self.user(),
             request_id: self.call.request_id.clone(),
             hops: 0,
+            trace: None,
             payload: RawValue::from_string(serde_json::to_string(payload)?)?,
         };
         Ok(append(tx, &self.call.scope, &event).await?)

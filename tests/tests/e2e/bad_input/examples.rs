@@ -122,6 +122,7 @@ pub(super) fn of(world: &World) -> Vec<Example> {
     all.extend(of_stores(world));
     all.extend(of_deliveries(world, ROUTES_IN_STORE, &world.store, &world.letters[0]));
     all.extend(of_deliveries(world, ROUTES_IN_GROUP, GROUP, &world.letters[1]));
+    all.extend(of_jobs(world));
     all.extend(of_places(world));
     all
 }
@@ -198,6 +199,26 @@ fn of_owners(
         example("POST", keys, who, &path(group, &[program])).body(new, &["name"]).answers(201),
         example("DELETE", one_key, who, &path(group, &[program, key])).answers(204),
         example("POST", reset, who, &path(group, &[person])).answers(201),
+    ]
+}
+
+/// Jobs, begun and then cancelled. A job that is resumed fails, but not at once.
+fn of_jobs(world: &World) -> Vec<Example> {
+    let (admin, store) = (&world.admin, world.store.as_str());
+    let [here, whole] = world.jobs.each_ref();
+    let body = json!({ "plugin": "types", "name": "count" });
+    let required = &["plugin", "name"];
+    vec![
+        example("GET", "/v1/stores/{store}/jobs", admin, &[store]).query(PAGE),
+        example("POST", "/v1/stores/{store}/jobs", admin, &[store]).body(body.clone(), required).answers(201),
+        example("GET", "/v1/stores/{store}/jobs/{job}", admin, &[store, here]),
+        example("POST", "/v1/stores/{store}/jobs/{job}/resume", admin, &[store, here]),
+        example("POST", "/v1/stores/{store}/jobs/{job}/cancel", admin, &[store, here]),
+        example("GET", "/v1/groups/{group}/jobs", admin, &[GROUP]).query(PAGE),
+        example("POST", "/v1/groups/{group}/jobs", admin, &[GROUP]).body(body, required).answers(201),
+        example("GET", "/v1/groups/{group}/jobs/{job}", admin, &[GROUP, whole]),
+        example("POST", "/v1/groups/{group}/jobs/{job}/resume", admin, &[GROUP, whole]),
+        example("POST", "/v1/groups/{group}/jobs/{job}/cancel", admin, &[GROUP, whole]),
     ]
 }
 

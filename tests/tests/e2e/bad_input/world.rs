@@ -47,6 +47,9 @@ interface all {
 }
 ";
 
+/// A job, whose steps trap.
+const JOBS: &str = "[[jobs]]\nname = 'count'\ntitle = { en = 'Count', zh-CN = '计数' }";
+
 /// The kernel and its people.
 #[derive(Debug)]
 pub(super) struct World {
@@ -71,6 +74,8 @@ pub(super) struct World {
     pub(super) request: String,
     /// What opens something, or is there to be ended.
     pub(super) access: Access,
+    /// A job in the store and one in the group, both cancelled.
+    pub(super) jobs: [String; 2],
     /// What could be read when it had begun.
     before: Value,
 }
@@ -128,7 +133,8 @@ impl World {
         let user = json!({ "id": "li.wei", "name": "李伟", "password": PASSWORD, "roles": [{ "role": "tech", "store": store }] });
         admin.post(&format!("/v1/groups/{GROUP}/users"), &user).ok();
         let spare = client.sign_in(Some(GROUP), "li.wei", PASSWORD);
-        let types = Fixture::new("types", "0.1.0", "export forecourt:types/all@0.1.0;").package(TYPES).build();
+        let exports = "export forecourt:types/all@0.1.0; export forecourt:kernel/job@0.1.0;";
+        let types = Fixture::new("types", "0.1.0", exports).package(TYPES).extra(JOBS).build();
         let plugins = format!("/v1/groups/{GROUP}/plugins");
         admin.send("POST", &plugins, Some("application/wasm"), &types).unwrap().ok();
         let enabled = json!({ "plugin": "types", "version": "0.1.0" });
@@ -142,6 +148,12 @@ impl World {
         advisor.call(&store, "probe/accounts/open", &json!({ "account": "a", "balance": 100 })).ok();
         let letters = letters(&ground, &store);
         let access = Access::of(&admin, &root, &client, &store);
+        let jobs = [format!("/v1/stores/{store}/jobs"), format!("/v1/groups/{GROUP}/jobs")].map(|path| {
+            let job = admin.post(&path, &json!({ "plugin": "types", "name": "count" })).body;
+            let id = job["id"].as_str().unwrap().to_owned();
+            admin.send("POST", &format!("{path}/{id}/cancel"), None, b"").unwrap().ok();
+            id
+        });
         let mut world = Self {
             ground,
             admin,
@@ -154,6 +166,7 @@ impl World {
             types,
             request,
             access,
+            jobs,
             before: Value::Null,
         };
         world.before = state::read(&world);

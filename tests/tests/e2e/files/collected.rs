@@ -90,6 +90,7 @@ impl Ground {
             by_get: false,
             idempotency_key: None,
             request_id: "r".to_owned(),
+            trace: None,
         };
         self.kernel.call(call).await.map(drop)
     }

@@ -1,0 +1,8 @@
+//! The guest `clockwork`.
+
+mod alarms;
+mod marches;
+
+forecourt_sdk::plugin!(Clockwork);
+
+struct Clockwork;
